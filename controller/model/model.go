@@ -1,0 +1,212 @@
+// Package model holds what the cluster's objects turn into: the structure of
+// nginx.conf, the data that nginx's Lua holds, and the problems found on the
+// way.
+//
+// It has types only: no logic, no IO, and nothing of Kubernetes beyond names.
+package model
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is everything that nginx is told, in two halves that change for
+// different reasons. Settings and Servers are structure: they become
+// nginx.conf, and a change of them is a reload. The rest is data: it is pushed
+// to Lua and never reloads.
+type Config struct {
+	Settings Settings
+	Servers  []Server // sorted: the catch-all first, then by name
+
+	Routes       map[RouteID]Route
+	Backends     map[BackendID]Backend
+	Certificates map[CertificateID]Certificate
+	// Hosts says which certificate a TLS server name gets. A key is a host, a
+	// wildcard such as "*.example.org", or "" for all others.
+	Hosts map[string]CertificateID
+}
+
+// A RouteID stands for one host and path. It is a digest of them, so it holds
+// no text of a tenant's and is the same after a restart.
+type RouteID string
+
+// A BackendID is "namespace/service/port", where port is the number or the
+// name by which the Ingress asks for it.
+type BackendID string
+
+// A CertificateID is a digest of the certificate and its key.
+type CertificateID string
+
+// A Server is one host. It becomes one server block.
+type Server struct {
+	// Host is "" for the catch-all, else an exact or wildcard host.
+	Host      string
+	Locations []Location // in the order in which they are rendered
+}
+
+// Match says how a location's path is compared with the request's.
+type Match int
+
+// The ways in which nginx compares a location's path.
+const (
+	MatchPrefix Match = iota // the path is a prefix of the request's path, byte by byte
+	MatchExact               // the path is the request's path
+)
+
+// A Location is one location block: what nginx itself has to know about a
+// route. Zero values mean: as set once for all in the http block.
+type Location struct {
+	Path  string
+	Match Match
+	// Route is the key of the location's data. It is "" where Return is set.
+	Route RouteID
+	// Return, where not 0, is answered at once: no backend is asked.
+	Return int
+	// RedirectHTTPS answers a request that came without TLS with a redirect.
+	RedirectHTTPS bool
+	// KeepTrailingSlash keeps the slash at the end of that redirect's target.
+	KeepTrailingSlash bool
+
+	Proxy Proxy
+}
+
+// Proxy holds what one location wants different from the http block when it
+// asks its backend. A nil pointer, an empty string: no difference.
+type Proxy struct {
+	BodySize       string // nginx size; "0": unlimited
+	ConnectTimeout time.Duration
+	SendTimeout    time.Duration
+	ReadTimeout    time.Duration
+	Buffering      *bool
+	BufferSize     string // nginx size
+	BuffersNumber  int
+	RequestBuffers *bool
+}
+
+// A Route is the data of one location: where its requests go and what logs and
+// metrics call it.
+type Route struct {
+	Backend   BackendID
+	Namespace string
+	Ingress   string
+	Service   string
+	Port      string
+	Host      string // "" for the catch-all
+	Path      string
+}
+
+// A Backend is the addresses behind one port of a Service. Nothing else may
+// come in here: the endpoint lane replaces a Backend without looking at
+// anything but the Service and its slices.
+type Backend struct {
+	Endpoints []Endpoint // sorted, without duplicates; empty: requests get a 503
+}
+
+// An Endpoint is one address that serves.
+type Endpoint struct {
+	Address netip.AddrPort
+	Weight  int // share of the requests; 0 counts as 1
+}
+
+// A Certificate is what a TLS handshake needs, in PEM: the chain, leaf first,
+// and the leaf's key.
+type Certificate struct {
+	Chain []byte
+	Key   []byte
+	// Leaf facts, for metrics.
+	NotAfter time.Time
+	Secret   Object
+}
+
+// Settings are the cluster-wide settings that shape nginx.conf: defaults, the
+// ConfigMap over them, and the ports of the command line.
+type Settings struct {
+	Listen Listen
+
+	WorkerProcesses       int
+	WorkerConnections     int
+	WorkerShutdownTimeout time.Duration
+	ReusePort             bool
+	StrictPaths           bool // no merging of slashes, no redirect to a missing slash
+
+	AccessLog         bool
+	AccessLogPath     string
+	ErrorLogPath      string
+	ErrorLogLevel     string
+	LogFormat         string // log_format's text, verbatim
+	LogFormatEscape   string // "default", "json" or "none"
+	Metrics           bool   // count requests in Lua
+	ServerTokens      bool
+	HTTP2             bool
+	GenerateRequestID bool
+
+	KeepAlive                 time.Duration
+	KeepAliveRequests         int
+	UpstreamKeepalive         int // idle connections kept, per worker
+	UpstreamKeepaliveRequests int
+	UpstreamKeepaliveTime     time.Duration
+	UpstreamKeepaliveTimeout  time.Duration
+	ClientHeaderTimeout       time.Duration
+	ClientBodyTimeout         time.Duration
+	ClientHeaderBufferSize    string
+	ClientBodyBufferSize      string
+	LargeClientHeaderBuffers  string
+	UnderscoresInHeaders      bool
+	IgnoreInvalidHeaders      bool
+
+	ProxyBodySize            string
+	ProxyConnectTimeout      time.Duration
+	ProxySendTimeout         time.Duration
+	ProxyReadTimeout         time.Duration
+	ProxyBuffering           bool
+	ProxyRequestBuffering    bool
+	ProxyBufferSize          string
+	ProxyBuffersNumber       int
+	ProxyMaxTempFileSize     string
+	ProxyNextUpstream        string
+	ProxyNextUpstreamTries   int
+	ProxyNextUpstreamTimeout time.Duration
+	RetryNonIdempotent       bool
+
+	SSLProtocols       string
+	SSLCiphers         string
+	SSLECDHCurve       string
+	SSLSessionCache    bool
+	SSLSessionSize     string
+	SSLSessionTimeout  string
+	SSLSessionTickets  bool
+	SSLBufferSize      string
+	SSLRejectHandshake bool
+	HTTPRedirectCode   int
+
+	HSTS                  bool
+	HSTSMaxAge            int // seconds
+	HSTSIncludeSubdomains bool
+	HSTSPreload           bool
+}
+
+// Listen is where nginx listens.
+type Listen struct {
+	HTTPPort    int
+	HTTPSPort   int
+	DefaultPort int // of the built-in 404 server; 0: none
+	IPv6        bool
+}
+
+// An Object names an object of the cluster. File and Line are set where it was
+// read from a folder, or could not be read.
+type Object struct {
+	Kind      string
+	Namespace string
+	Name      string
+	File      string
+	Line      int
+}
+
+// A Problem is something in an object that is not as its author means it. It
+// is a value, not an error: whatever has no problem stays in force.
+type Problem struct {
+	Object Object
+	Field  string // such as "spec.rules[0].host", an annotation, or "" for the whole object
+	Reason string // a sentence without its full stop
+}

@@ -1,0 +1,37 @@
+package model
+
+import "strconv"
+
+// String is "Kind namespace/name", with the file and line if there are any.
+func (o Object) String() string {
+	s := o.Kind
+	if o.Name != "" {
+		if s != "" {
+			s += " "
+		}
+		if o.Namespace != "" {
+			s += o.Namespace + "/"
+		}
+		s += o.Name
+	}
+	if o.File != "" {
+		at := o.File
+		if o.Line > 0 {
+			at += ":" + strconv.Itoa(o.Line)
+		}
+		if s == "" {
+			return at
+		}
+		s += " (" + at + ")"
+	}
+	return s
+}
+
+// String is "object: field: reason".
+func (p Problem) String() string {
+	s := p.Object.String() + ": "
+	if p.Field != "" {
+		s += p.Field + ": "
+	}
+	return s + p.Reason
+}
