@@ -8,6 +8,8 @@ package model
 import (
 	"net/netip"
 	"time"
+
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
 )
 
 // Config is everything that nginx is told, in two halves that change for
@@ -56,31 +58,22 @@ const (
 // A Location is one location block: what nginx itself has to know about a
 // route. Zero values mean: as set once for all in the http block.
 type Location struct {
+	// Owner is the Ingress that the location comes from, as "namespace/name";
+	// "" for our own. It is not rendered.
+	Owner string
 	Path  string
 	Match Match
 	// Route is the key of the location's data. It is "" where Return is set.
 	Route RouteID
 	// Return, where not 0, is answered at once: no backend is asked.
 	Return int
-	// RedirectHTTPS answers a request that came without TLS with a redirect.
-	RedirectHTTPS bool
+	// RedirectHTTPS, where not 0, is the status of the redirect to https that a
+	// request without TLS gets.
+	RedirectHTTPS int
 	// KeepTrailingSlash keeps the slash at the end of that redirect's target.
 	KeepTrailingSlash bool
 
-	Proxy Proxy
-}
-
-// Proxy holds what one location wants different from the http block when it
-// asks its backend. A nil pointer, an empty string: no difference.
-type Proxy struct {
-	BodySize       string // nginx size; "0": unlimited
-	ConnectTimeout time.Duration
-	SendTimeout    time.Duration
-	ReadTimeout    time.Duration
-	Buffering      *bool
-	BufferSize     string // nginx size
-	BuffersNumber  int
-	RequestBuffers *bool
+	Proxy annotation.Proxy
 }
 
 // A Route is the data of one location: where its requests go and what logs and
@@ -116,81 +109,6 @@ type Certificate struct {
 	// Leaf facts, for metrics.
 	NotAfter time.Time
 	Secret   Object
-}
-
-// Settings are the cluster-wide settings that shape nginx.conf: defaults, the
-// ConfigMap over them, and the ports of the command line.
-type Settings struct {
-	Listen Listen
-
-	WorkerProcesses       int
-	WorkerConnections     int
-	WorkerShutdownTimeout time.Duration
-	ReusePort             bool
-	StrictPaths           bool // no merging of slashes, no redirect to a missing slash
-
-	AccessLog         bool
-	AccessLogPath     string
-	ErrorLogPath      string
-	ErrorLogLevel     string
-	LogFormat         string // log_format's text, verbatim
-	LogFormatEscape   string // "default", "json" or "none"
-	Metrics           bool   // count requests in Lua
-	ServerTokens      bool
-	HTTP2             bool
-	GenerateRequestID bool
-
-	KeepAlive                 time.Duration
-	KeepAliveRequests         int
-	UpstreamKeepalive         int // idle connections kept, per worker
-	UpstreamKeepaliveRequests int
-	UpstreamKeepaliveTime     time.Duration
-	UpstreamKeepaliveTimeout  time.Duration
-	ClientHeaderTimeout       time.Duration
-	ClientBodyTimeout         time.Duration
-	ClientHeaderBufferSize    string
-	ClientBodyBufferSize      string
-	LargeClientHeaderBuffers  string
-	UnderscoresInHeaders      bool
-	IgnoreInvalidHeaders      bool
-
-	ProxyBodySize            string
-	ProxyConnectTimeout      time.Duration
-	ProxySendTimeout         time.Duration
-	ProxyReadTimeout         time.Duration
-	ProxyBuffering           bool
-	ProxyRequestBuffering    bool
-	ProxyBufferSize          string
-	ProxyBuffersNumber       int
-	ProxyMaxTempFileSize     string
-	ProxyNextUpstream        string
-	ProxyNextUpstreamTries   int
-	ProxyNextUpstreamTimeout time.Duration
-	RetryNonIdempotent       bool
-
-	SSLProtocols       string
-	SSLCiphers         string
-	SSLECDHCurve       string
-	SSLSessionCache    bool
-	SSLSessionSize     string
-	SSLSessionTimeout  string
-	SSLSessionTickets  bool
-	SSLBufferSize      string
-	SSLRejectHandshake bool
-	HTTPRedirectCode   int
-
-	HSTS                  bool
-	HSTSMaxAge            int // seconds
-	HSTSIncludeSubdomains bool
-	HSTSPreload           bool
-}
-
-// Listen is where nginx listens.
-type Listen struct {
-	HTTPPort    int
-	HTTPSPort   int
-	DefaultPort int // of the built-in 404 server; 0: none
-	IPv6        bool
 }
 
 // An Object names an object of the cluster. File and Line are set where it was

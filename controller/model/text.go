@@ -1,6 +1,9 @@
 package model
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // String is "Kind namespace/name", with the file and line if there are any.
 func (o Object) String() string {
@@ -34,4 +37,17 @@ func (p Problem) String() string {
 		s += p.Field + ": "
 	}
 	return s + p.Reason
+}
+
+// Equal says whether two servers are the same to the last directive.
+func (s Server) Equal(t Server) bool {
+	return s.Host == t.Host && slices.Equal(s.Locations, t.Locations)
+}
+
+// String is how nginx writes the match before a location's path.
+func (m Match) String() string {
+	if m == MatchExact {
+		return "= "
+	}
+	return ""
 }

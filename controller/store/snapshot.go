@@ -1,6 +1,8 @@
 package store
 
 import (
+	"net/netip"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -35,7 +37,14 @@ type Snapshot struct {
 	Problems map[string][]model.Problem
 }
 
-// Changes says what a call of Take brought into the snapshot.
+// A Resolution is the DNS's answer for one external name.
+type Resolution struct {
+	Addresses []netip.Addr // sorted, without duplicates
+	Err       string       // why there are no addresses; "" where there are some
+}
+
+// Changes says what a call of Take brought into the snapshot. An object that
+// came again with the same content is not in it.
 type Changes struct {
 	Ingresses  map[Key]bool
 	Services   map[Key]bool // the Service object itself
@@ -46,4 +55,29 @@ type Changes struct {
 	Namespaces bool
 	Addresses  map[string]bool // external names with a new Resolution
 	Problems   bool
+	// Statuses: only the status of an Ingress or of a Service changed. Nothing
+	// that is built depends on it.
+	Statuses bool
+}
+
+// Empty says that there is nothing to build: no change at all, or one of
+// statuses alone.
+func (c Changes) Empty() bool {
+	return len(c.Ingresses) == 0 && len(c.Services) == 0 && len(c.Endpoints) == 0 &&
+		len(c.ConfigMaps) == 0 && len(c.Secrets) == 0 && len(c.Addresses) == 0 &&
+		!c.Classes && !c.Namespaces && !c.Problems
+}
+
+func newSnapshot() *Snapshot {
+	return &Snapshot{
+		Ingresses:      map[Key]*networkingv1.Ingress{},
+		IngressClasses: map[string]*networkingv1.IngressClass{},
+		Services:       map[Key]*corev1.Service{},
+		Slices:         map[Key]map[string]*discoveryv1.EndpointSlice{},
+		ConfigMaps:     map[Key]*corev1.ConfigMap{},
+		Secrets:        map[Key]*corev1.Secret{},
+		Namespaces:     map[string]*corev1.Namespace{},
+		Addresses:      map[string]Resolution{},
+		Problems:       map[string][]model.Problem{},
+	}
 }

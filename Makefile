@@ -1,0 +1,48 @@
+# `make help` lists the targets. Each installs the Debian packages that it
+# needs and that are missing; SETUP=skip keeps it from that where there are none.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Room for building a kube-apiserver once, which takes ten minutes on two cores.
+TEST_TIMEOUT := 40m
+
+.PHONY: build run test lint golden docs bench clean help
+
+build: ## bin/sallyport (the default)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/sallyport ./cmd/sallyport
+
+run: ## the quickstart on :8080 and :8443, until Ctrl-C
+	@test/setup/install run
+	@$(MAKE) --no-print-directory build
+	@test/quickstart/run
+
+test: ## all tests; e2e runs a real kube-apiserver, etcd and nginx
+	@test/setup/install test
+	go test -count=1 -timeout $(TEST_TIMEOUT) ./...
+
+lint: ## gofmt, go vet, staticcheck, luacheck
+	@test/setup/install lint
+	@files=$$(gofmt -l cmd controller nginx rootfs template test); \
+	  test -z "$$files" || { echo "run gofmt -w on: $$files"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	cd rootfs && luacheck --quiet .
+
+golden: ## rewrite what the examples in test/examples expect; then read the diff
+	go test ./test -run Example -count=1 -update
+
+docs: ## rewrite the references of annotations, settings and flags
+	go run ./cmd/sallyport docs
+
+bench: ## the measures of speed and memory, as ratios and counts
+	@test/setup/install bench
+	@$(MAKE) --no-print-directory build
+	go run ./test/bench
+
+clean: ## remove what build made
+	rm -rf bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/build"
+	"github.com/sallyport-ingress/sallyport/controller/metrics"
+	"github.com/sallyport-ingress/sallyport/controller/store"
+)
+
+// options are the controller's flags as they were given.
+type options struct {
+	// Where objects come from.
+	Manifests, Kubeconfig, APIServer, CertificateAuthority string
+	WatchNamespace, WatchNamespaceSelector                 string
+
+	// Which Ingresses are ours, and what they may say.
+	IngressClass, ControllerClass, AnnotationsPrefix string
+	WithoutClass, ClassByName, DisableCatchAll       bool
+	DisableExternalName, StrictPaths                 bool
+
+	// Objects with a part to play.
+	ConfigMap, DefaultBackend, DefaultCertificate, PublishService string
+
+	// nginx and its ports.
+	NginxBinary, WorkDir             string
+	HTTPPort, HTTPSPort, DefaultPort int
+	HealthzHost, HealthPath          string
+	HealthzPort                      int
+	ShutdownGrace, PostShutdownGrace int
+
+	// Status, Events, election.
+	PublishAddress                                 string
+	UpdateStatus, UpdateStatusOnShutdown           bool
+	NodeInternalIP, DisableElection, DisableEvents bool
+	StatusInterval                                 int
+	ElectionID                                     string
+	ElectionTTL                                    time.Duration
+
+	// Metrics and logs.
+	Metrics, MetricsPerHost, MetricsPerUndefinedHost bool
+	TimeBuckets, LengthBuckets, SizeBuckets          []float64
+	LogFormat                                        string
+	Verbosity                                        int
+	Version                                          bool
+}
+
+// flagSet declares the flags, in groups, under ingress-nginx's names where it
+// has one.
+func (o *options) flagSet() *pflag.FlagSet {
+	f := pflag.NewFlagSet("sallyport", pflag.ContinueOnError)
+	f.SortFlags = false
+	o.sourceFlags(f)
+	o.ingressFlags(f)
+	o.nginxFlags(f)
+	o.statusFlags(f)
+	o.metricsFlags(f)
+	ignoredFlags(f)
+	return f
+}
+
+func (o *options) sourceFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.Manifests, "manifests", "", "read objects from this folder of YAML and JSON manifests, not from a cluster")
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "path of a kubeconfig; without it, and without --apiserver-host, the pod's own service account")
+	f.StringVar(&o.APIServer, "apiserver-host", "", "URL of the API server; overrides the kubeconfig's")
+	f.StringVar(&o.CertificateAuthority, "certificate-authority", "", "path of the API server's CA certificate, with --apiserver-host")
+	f.StringVar(&o.WatchNamespace, "watch-namespace", "", "read Ingresses, Services and endpoints of this namespace only")
+	f.StringVar(&o.WatchNamespaceSelector, "watch-namespace-selector", "", "read Ingresses only of namespaces with these labels")
+}
+
+func (o *options) ingressFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.IngressClass, "ingress-class", "nginx", "name of the class that is ours in the old annotation kubernetes.io/ingress.class")
+	f.StringVar(&o.ControllerClass, "controller-class", "k8s.io/ingress-nginx", "spec.controller of the IngressClasses that are ours")
+	f.BoolVar(&o.WithoutClass, "watch-ingress-without-class", false, "serve Ingresses that name no class")
+	f.BoolVar(&o.ClassByName, "ingress-class-by-name", false, "serve the IngressClass named by --ingress-class whatever its controller")
+	f.StringVar(&o.AnnotationsPrefix, "annotations-prefix", annotation.DefaultPrefix, "what the names of annotations start with")
+	f.StringVar(&o.ConfigMap, "configmap", "", "namespace/name of the ConfigMap with the settings")
+	f.StringVar(&o.DefaultBackend, "default-backend-service", "", "namespace/name of the Service for requests that no Ingress takes; its first port is asked")
+	f.StringVar(&o.DefaultCertificate, "default-ssl-certificate", "", "namespace/name of the Secret for hosts that have no certificate of their own")
+	f.BoolVar(&o.DisableCatchAll, "disable-catch-all", false, "refuse Ingresses with a rule for all hosts")
+	f.BoolVar(&o.DisableExternalName, "disable-svc-external-name", false, "serve no Services of type ExternalName")
+	f.BoolVar(&o.StrictPaths, "strict-paths", false, "match paths as the Ingress specification says to the letter: no redirect to a missing slash, no merging of slashes")
+}
+
+func (o *options) nginxFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.NginxBinary, "nginx-binary", "nginx", "the nginx to run")
+	f.StringVar(&o.WorkDir, "work-dir", "", "folder for nginx.conf, sockets and temporary files; without it a fresh private one")
+	f.IntVar(&o.HTTPPort, "http-port", 80, "port for HTTP")
+	f.IntVar(&o.HTTPSPort, "https-port", 443, "port for HTTPS")
+	f.IntVar(&o.DefaultPort, "default-server-port", 8181, "port of the server that answers 404 to everything; 0 for none")
+	f.StringVar(&o.HealthzHost, "healthz-host", "", "address of /healthz and /metrics; all where empty")
+	f.IntVar(&o.HealthzPort, "healthz-port", 10254, "port of /healthz and /metrics")
+	f.StringVar(&o.HealthPath, "health-check-path", "/healthz", "path that tells whether nginx serves")
+	f.IntVar(&o.ShutdownGrace, "shutdown-grace-period", 0, "seconds to go on serving after SIGTERM, not ready, before nginx is told to quit")
+	f.IntVar(&o.PostShutdownGrace, "post-shutdown-grace-period", 10, "seconds to wait after nginx has quit")
+}
+
+func (o *options) statusFlags(f *pflag.FlagSet) {
+	f.BoolVar(&o.UpdateStatus, "update-status", true, "write addresses into the status of Ingresses")
+	f.BoolVar(&o.UpdateStatusOnShutdown, "update-status-on-shutdown", true, "take them out when the last replica ends")
+	f.IntVar(&o.StatusInterval, "status-update-interval", 60, "seconds between two looks at the addresses, at least 5")
+	f.StringVar(&o.PublishService, "publish-service", "", "namespace/name of the Service whose addresses Ingresses get")
+	f.StringVar(&o.PublishAddress, "publish-status-address", "", "addresses that Ingresses get, parted by commas")
+	f.BoolVar(&o.NodeInternalIP, "report-node-internal-ip-address", false, "give Ingresses the internal addresses of nodes, not the external ones")
+	f.StringVar(&o.ElectionID, "election-id", "ingress-controller-leader", "name of the Lease by which replicas agree on who writes")
+	f.DurationVar(&o.ElectionTTL, "election-ttl", 30*time.Second, "how long a leader that is gone holds the Lease")
+	f.BoolVar(&o.DisableElection, "disable-leader-election", false, "write without asking other replicas")
+	f.BoolVar(&o.DisableEvents, "disable-sync-events", false, "write no Sync Events")
+}
+
+func (o *options) metricsFlags(f *pflag.FlagSet) {
+	f.BoolVar(&o.Metrics, "enable-metrics", false, "count requests in nginx")
+	f.BoolVar(&o.MetricsPerHost, "metrics-per-host", true, "give request metrics a host label")
+	f.BoolVar(&o.MetricsPerUndefinedHost, "metrics-per-undefined-host", false, "count requests for hosts that no Ingress names")
+	f.Float64SliceVar(&o.TimeBuckets, "time-buckets", metrics.DefaultTimeBuckets(), "bounds of the histograms of durations, in seconds")
+	f.Float64SliceVar(&o.LengthBuckets, "length-buckets", metrics.DefaultLengthBuckets(), "bounds of the histograms of request and response sizes, in bytes")
+	f.Float64SliceVar(&o.SizeBuckets, "size-buckets", metrics.DefaultSizeBuckets(), "bounds of the histogram of bytes sent")
+	f.StringVar(&o.LogFormat, "log-format", "text", "format of the controller's log: text or json")
+	f.IntVarP(&o.Verbosity, "v", "v", 2, "detail of the controller's log; from 3 on, debug")
+	f.BoolVar(&o.Version, "version", false, "print the version and exit")
+}
+
+// parse reads the command line and checks what can be checked without a
+// cluster.
+func (o *options) parse(args []string) (*pflag.FlagSet, error) {
+	f := o.flagSet()
+	if err := f.Parse(args); err != nil {
+		return f, &usageError{err}
+	}
+	if f.NArg() > 0 {
+		return f, usagef("unexpected argument %q", f.Arg(0))
+	}
+	return f, o.check()
+}
+
+func (o *options) check() error {
+	for name, port := range map[string]int{"http-port": o.HTTPPort, "https-port": o.HTTPSPort, "healthz-port": o.HealthzPort} {
+		if port < 1 || port > 65535 {
+			return usagef("--%s %d is not a port", name, port)
+		}
+	}
+	if o.DefaultPort < 0 || o.DefaultPort > 65535 {
+		return usagef("--default-server-port %d is not a port", o.DefaultPort)
+	}
+	if o.HTTPPort == o.HTTPSPort {
+		return usagef("--http-port and --https-port are both %d", o.HTTPPort)
+	}
+	for name, value := range map[string]string{
+		"configmap": o.ConfigMap, "default-backend-service": o.DefaultBackend,
+		"default-ssl-certificate": o.DefaultCertificate, "publish-service": o.PublishService,
+	} {
+		if _, err := parseKey(value); err != nil {
+			return usagef("--%s: %v", name, err)
+		}
+	}
+	if o.WatchNamespace != "" && o.WatchNamespaceSelector != "" {
+		return usagef("--watch-namespace and --watch-namespace-selector exclude each other")
+	}
+	if _, err := labels.Parse(o.WatchNamespaceSelector); err != nil {
+		return usagef("--watch-namespace-selector: %v", err)
+	}
+	if o.PublishService != "" && o.PublishAddress != "" {
+		return usagef("--publish-service and --publish-status-address exclude each other")
+	}
+	if o.Manifests != "" && (o.Kubeconfig != "" || o.APIServer != "") {
+		return usagef("--manifests excludes --kubeconfig and --apiserver-host")
+	}
+	if o.LogFormat != "text" && o.LogFormat != "json" {
+		return usagef("--log-format %q is neither text nor json", o.LogFormat)
+	}
+	if o.StatusInterval < 5 {
+		return usagef("--status-update-interval %d is less than 5", o.StatusInterval)
+	}
+	return nil
+}
+
+// parseKey reads namespace/name; "" is the zero Key.
+func parseKey(text string) (store.Key, error) {
+	if text == "" {
+		return store.Key{}, nil
+	}
+	namespace, name, ok := strings.Cut(text, "/")
+	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
+		return store.Key{}, fmt.Errorf("%q is not namespace/name", text)
+	}
+	return store.Key{Namespace: namespace, Name: name}, nil
+}
+
+// buildOptions are the flags that the build needs. parse has checked them.
+func (o *options) buildOptions() build.Options {
+	key := func(text string) store.Key {
+		k, _ := parseKey(text)
+		return k
+	}
+	b := build.Options{
+		Classes: build.Classes{
+			Controller: o.ControllerClass, Name: o.IngressClass,
+			WithoutClass: o.WithoutClass, ByName: o.ClassByName,
+		},
+		AnnotationsPrefix:  o.AnnotationsPrefix,
+		ConfigMap:          key(o.ConfigMap),
+		DefaultBackend:     key(o.DefaultBackend),
+		DefaultCertificate: key(o.DefaultCertificate),
+		DisableCatchAll:    o.DisableCatchAll,
+		DisableExternal:    o.DisableExternalName,
+		AllowLoopback:      o.Manifests != "",
+		StrictPaths:        o.StrictPaths,
+		Metrics:            o.Metrics,
+	}
+	b.Listen.HTTPPort, b.Listen.HTTPSPort, b.Listen.DefaultPort = o.HTTPPort, o.HTTPSPort, o.DefaultPort
+	if o.WatchNamespaceSelector != "" {
+		b.NamespaceSelector, _ = labels.Parse(o.WatchNamespaceSelector)
+	}
+	return b
+}
+
+// healthAddress is where /healthz and /metrics are.
+func (o *options) healthAddress() string {
+	return net.JoinHostPort(o.HealthzHost, strconv.Itoa(o.HealthzPort))
+}

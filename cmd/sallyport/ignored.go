@@ -1,0 +1,87 @@
+package main
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// ignored are flags of ingress-nginx that are taken and do nothing, with the
+// reason that is logged where one is given.
+var ignored = map[string]string{
+	"bucket-factor":                  "native histograms are not written",
+	"deep-inspect":                   "every text is checked before it can reach nginx.conf",
+	"disable-full-test":              "a change is judged without nginx",
+	"dynamic-configuration-retries":  "pushes are acknowledged and tried again until they arrive",
+	"enable-annotation-validation":   "annotations are always checked",
+	"enable-ssl-chain-completion":    "chains are served as the Secret has them",
+	"enable-ssl-passthrough":         "passthrough is not supported by this version",
+	"enable-topology-aware-routing":  "topology is not supported by this version",
+	"exclude-socket-metrics":         "metrics are not sent over a socket",
+	"health-check-timeout":           "health is known without asking nginx",
+	"internal-logger-address":        "nginx logs to standard error",
+	"max-buckets":                    "native histograms are not written",
+	"maxmind-edition-ids":            "GeoIP is not supported by this version",
+	"maxmind-license-key":            "GeoIP is not supported by this version",
+	"maxmind-mirror":                 "GeoIP is not supported by this version",
+	"maxmind-retries-count":          "GeoIP is not supported by this version",
+	"maxmind-retries-timeout":        "GeoIP is not supported by this version",
+	"monitor-max-batch-size":         "metrics are not sent in batches",
+	"profiler-address":               "profiling is not supported by this version",
+	"profiler-port":                  "profiling is not supported by this version",
+	"profiling":                      "profiling is not supported by this version",
+	"report-status-classes":          "statuses are counted one by one",
+	"ssl-passthrough-proxy-port":     "passthrough is not supported by this version",
+	"status-port":                    "nginx's status is on a unix socket",
+	"stream-port":                    "stream backends need no port",
+	"sync-period":                    "watches need no resync",
+	"sync-rate-limit":                "the first change is applied at once and later ones together",
+	"tcp-services-configmap":         "TCP services are not supported by this version",
+	"udp-services-configmap":         "UDP services are not supported by this version",
+	"validating-webhook":             "the admission webhook is not supported by this version",
+	"validating-webhook-certificate": "the admission webhook is not supported by this version",
+	"validating-webhook-key":         "the admission webhook is not supported by this version",
+}
+
+// ignoredFlags declares them with their types, so that a command line written
+// for ingress-nginx parses.
+func ignoredFlags(f *pflag.FlagSet) {
+	text := func(names ...string) {
+		for _, n := range names {
+			f.String(n, "", "taken and ignored: "+ignored[n])
+		}
+	}
+	number := func(names ...string) {
+		for _, n := range names {
+			f.Float64(n, 0, "taken and ignored: "+ignored[n])
+		}
+	}
+	toggle := func(names ...string) {
+		for _, n := range names {
+			f.Bool(n, false, "taken and ignored: "+ignored[n])
+		}
+	}
+	span := func(names ...string) {
+		for _, n := range names {
+			f.Duration(n, time.Duration(0), "taken and ignored: "+ignored[n])
+		}
+	}
+	text("exclude-socket-metrics", "internal-logger-address", "maxmind-edition-ids", "maxmind-license-key", "maxmind-mirror",
+		"profiler-address", "tcp-services-configmap", "udp-services-configmap",
+		"validating-webhook", "validating-webhook-certificate", "validating-webhook-key")
+	number("bucket-factor", "dynamic-configuration-retries", "health-check-timeout", "max-buckets", "maxmind-retries-count",
+		"monitor-max-batch-size", "profiler-port", "ssl-passthrough-proxy-port", "status-port", "stream-port", "sync-rate-limit")
+	toggle("deep-inspect", "disable-full-test", "enable-annotation-validation", "enable-ssl-chain-completion",
+		"enable-ssl-passthrough", "enable-topology-aware-routing", "profiling", "report-status-classes")
+	span("maxmind-retries-timeout", "sync-period")
+}
+
+// tellIgnored says of each ignored flag that was given why it does nothing.
+func tellIgnored(f *pflag.FlagSet, log *slog.Logger) {
+	f.Visit(func(flag *pflag.Flag) {
+		if reason, ok := ignored[flag.Name]; ok {
+			log.Warn("flag has no effect", "flag", "--"+flag.Name, "because", reason)
+		}
+	})
+}

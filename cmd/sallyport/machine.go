@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/nginx"
+	"github.com/sallyport-ingress/sallyport/template"
+)
+
+// nginx prepares the work folder: the one that was named, one whose controller
+// is gone while its nginx serves our ports, or a fresh one.
+func (o *options) nginx(log *slog.Logger) (*nginx.Nginx, error) {
+	dir := o.WorkDir
+	if dir == "" {
+		var err error
+		if dir, err = nginx.FreshDir(o.serves); err != nil {
+			return nil, fmt.Errorf("work folder: %w", err)
+		}
+	}
+	return nginx.New(nginx.Options{Binary: o.NginxBinary, Dir: dir, Log: log})
+}
+
+// serves says whether the nginx of a folder listens on our ports.
+func (o *options) serves(p nginx.Paths) bool {
+	conf, err := os.ReadFile(p.Conf)
+	return err == nil &&
+		bytes.Contains(conf, fmt.Appendf(nil, " listen %d default_server", o.HTTPPort)) &&
+		bytes.Contains(conf, fmt.Appendf(nil, " listen %d ssl", o.HTTPSPort))
+}
+
+// claimPorts says where nginx will listen, and finds out now whether it can:
+// unless it does already.
+func (o *options) claimPorts(p nginx.Paths, log *slog.Logger) (model.Listen, error) {
+	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, IPv6: hasIPv6()}
+	if o.serves(p) {
+		return listen, nil // an nginx to adopt, or one that died with this folder
+	}
+	for name, port := range map[string]int{"http-port": o.HTTPPort, "https-port": o.HTTPSPort} {
+		if err := free(port); err != nil {
+			return listen, fmt.Errorf("--%s: %w", name, err)
+		}
+	}
+	if listen.DefaultPort != 0 {
+		if err := free(listen.DefaultPort); err != nil {
+			log.Warn("the built-in 404 has no port of its own", "flag", "--default-server-port", "because", err)
+			listen.DefaultPort = 0
+		}
+	}
+	return listen, nil
+}
+
+func free(port int) error {
+	l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+	if errors.Is(err, syscall.EACCES) {
+		return fmt.Errorf("%w (ports below 1024 need root or CAP_NET_BIND_SERVICE)", err)
+	}
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// environment is what nginx.conf has to say of this machine.
+func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
+	e := template.Environment{
+		Dir:         p.Dir,
+		Lua:         p.Lua,
+		Pid:         p.Pid,
+		Control:     p.Control,
+		Unavailable: p.Unavailable,
+		DefaultCert: p.DefaultCert,
+		DefaultKey:  p.DefaultKey,
+		Version:     b.Version,
+		OpenFiles:   openFiles(),
+		AccessLog:   accessLog(p),
+		Buckets:     template.Buckets{Time: o.TimeBuckets, Length: o.LengthBuckets, Size: o.SizeBuckets},
+	}
+	for _, name := range []string{"ndk", "lua"} {
+		if path := b.Modules[name]; path != "" {
+			e.Modules = append(e.Modules, path)
+		}
+	}
+	if os.Geteuid() == 0 {
+		e.User = workerUser()
+	}
+	return e
+}
+
+// workerUser is whom nginx's workers run as where the master is root.
+func workerUser() string {
+	for _, name := range []string{"www-data", "nginx", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		if group, err := user.LookupGroupId(u.Gid); err == nil {
+			return u.Username + " " + group.Name
+		}
+	}
+	return "root root"
+}
+
+// openFiles is how many files a process of ours may hold open, at the most.
+func openFiles() int {
+	const most = 1 << 20
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024
+	}
+	return int(min(limit.Max, most))
+}
+
+// accessLog is our standard output, where nginx can open that by name; a
+// socket can't be opened, and then the log is a file in the work folder.
+func accessLog(p nginx.Paths) string {
+	const stdout = "/dev/stdout"
+	f, err := os.OpenFile(stdout, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return p.Dir + "/access.log"
+	}
+	f.Close()
+	return stdout
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/sallyport-ingress/sallyport/controller/build"
+	"github.com/sallyport-ingress/sallyport/controller/store"
+	"github.com/sallyport-ingress/sallyport/template"
+)
+
+// render prints the nginx.conf that manifests become, and what is wrong with
+// them. It starts nothing and looks at no cluster. The problems go to stderr;
+// they are no error: an error is a file that can't be read or a wrong flag.
+func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
+	var o options
+	f := o.flagSet()
+	f.Usage = func() {
+		fmt.Fprintf(stderr, "usage: sallyport render [flags] FILE|FOLDER|- …\n\nPrints the nginx.conf to standard output and the problems to standard error.\nIt takes the controller's flags.\n")
+	}
+	if err := f.Parse(args); err != nil {
+		if err == pflag.ErrHelp {
+			return err
+		}
+		return &usageError{err}
+	}
+	if f.NArg() == 0 {
+		return usagef("render: name the files or folders with manifests, or - for standard input")
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	b := o.buildOptions()
+	b.AllowLoopback = true
+	b.Listen.IPv6 = true
+	result := build.New(b).Build(store.Load(f.Args()...))
+	renderer, err := template.New(renderEnvironment())
+	if err != nil {
+		return err
+	}
+	conf, err := renderer.Conf(result.Config)
+	if err != nil {
+		return err
+	}
+	if _, err := stdout.Write(conf.Bytes); err != nil {
+		return err
+	}
+	for _, p := range result.Problems {
+		if _, err := fmt.Fprintf(stderr, "problem: %s\n", p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renderEnvironment stands for a machine as the image has it.
+func renderEnvironment() template.Environment {
+	const dir = "/run/sallyport"
+	return template.Environment{
+		Dir:         dir,
+		Lua:         filepath.Join(dir, "lua"),
+		Pid:         filepath.Join(dir, "nginx.pid"),
+		Control:     filepath.Join(dir, "control.sock"),
+		Unavailable: filepath.Join(dir, "unavailable.sock"),
+		DefaultCert: filepath.Join(dir, "default.crt"),
+		DefaultKey:  filepath.Join(dir, "default.key"),
+		Modules:     []string{"modules/ndk_http_module.so", "modules/ngx_http_lua_module.so"},
+		Version:     [3]int{1, 26, 0},
+		OpenFiles:   65536,
+		AccessLog:   "/dev/stdout",
+	}
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/sallyport-ingress/sallyport/controller"
+	"github.com/sallyport-ingress/sallyport/controller/metrics"
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/status"
+	"github.com/sallyport-ingress/sallyport/controller/store"
+	"github.com/sallyport-ingress/sallyport/nginx"
+)
+
+// controllerCommand runs the controller until ctx ends, and then ends what it
+// started.
+func controllerCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var o options
+	flags, err := o.parse(args)
+	if err != nil {
+		return err
+	}
+	if o.Version {
+		return printVersion(ctx, nil, stdout, stderr)
+	}
+	log := newLog(o, stderr)
+	tellIgnored(flags, log)
+	return run(ctx, o, log)
+}
+
+func newLog(o options, w io.Writer) *slog.Logger {
+	h := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if o.Verbosity >= 3 {
+		h.Level = slog.LevelDebug
+	}
+	if o.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, h))
+	}
+	return slog.New(slog.NewTextHandler(w, h))
+}
+
+// run is the whole wiring, in the order of dependence.
+func run(ctx context.Context, o options, log *slog.Logger) error {
+	// Where objects come from.
+	client, err := o.client()
+	if err != nil {
+		return err
+	}
+	objects := o.store(client, log)
+
+	// nginx, its folder and ports.
+	build, err := nginx.Inspect(ctx, o.NginxBinary)
+	if err != nil {
+		return err
+	}
+	proxy, err := o.nginx(log)
+	if err != nil {
+		return err
+	}
+	defer proxy.Close()
+	listen, err := o.claimPorts(proxy.Paths(), log)
+	if err != nil {
+		return err
+	}
+	if err := writeFakeCertificate(proxy.Paths().DefaultCert, proxy.Paths().DefaultKey, time.Now()); err != nil {
+		return err
+	}
+
+	// What is told to the outside.
+	counters := o.metrics(proxy)
+	report := func([]*networkingv1.Ingress, []model.Problem) {}
+	var writer *status.Writer
+	if client != nil {
+		writer = o.writer(client, counters, log)
+		report = func(ingresses []*networkingv1.Ingress, problems []model.Problem) {
+			writer.Publish(status.State{Ingresses: ingresses, Problems: problems})
+		}
+	}
+
+	// The loop.
+	buildOptions := o.buildOptions()
+	buildOptions.Listen = listen
+	loop, err := controller.New(controller.Options{
+		Store:       objects,
+		Proxy:       proxy,
+		Build:       buildOptions,
+		Environment: environment(o, build, proxy.Paths()),
+		Observer:    observer{counters},
+		Log:         log,
+		Report:      report,
+	})
+	if err != nil {
+		return err
+	}
+	health, err := listenHealth(o, loop.Ready, counters.Handler(), log)
+	if err != nil {
+		return err
+	}
+	defer health.close()
+	log.Info("starting", "version", version, "nginx", build.VersionText, "http", o.HTTPPort, "https", o.HTTPSPort,
+		"healthz", o.HealthzPort, "folder", proxy.Paths().Dir)
+
+	// The tasks go on after ctx ends, until the grace period is over.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	tasks := newTasks()
+	tasks.start("reading objects", func() error { return objects.Run(work) })
+	tasks.start("the controller", func() error { return loop.Run(work) })
+	if writer != nil {
+		tasks.start("writing status", func() error { return writer.Run(work) })
+	}
+
+	var failed error
+	select {
+	case <-ctx.Done():
+		log.Info("shutting down", "grace", time.Duration(o.ShutdownGrace)*time.Second)
+		health.drain()
+		select {
+		case <-time.After(time.Duration(o.ShutdownGrace) * time.Second):
+		case failed = <-tasks.failed:
+		}
+	case failed = <-tasks.failed:
+	}
+	stop()
+	tasks.wait()
+	return errors.Join(failed, quit(proxy, log))
+}
+
+// quitTimeout is how long nginx may take to finish its requests; its own
+// worker-shutdown-timeout is shorter unless the ConfigMap says otherwise.
+const quitTimeout = 300 * time.Second
+
+func quit(proxy *nginx.Nginx, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), quitTimeout)
+	defer cancel()
+	start := time.Now()
+	if err := proxy.Quit(ctx); err != nil {
+		return fmt.Errorf("ending nginx: %w", err)
+	}
+	log.Info("ended", "nginx took", time.Since(start).Round(time.Millisecond))
+	return nil
+}
+
+// store is where objects come from: the folder, or the cluster of client.
+func (o *options) store(client kubernetes.Interface, log *slog.Logger) *store.Store {
+	if client == nil {
+		return store.NewFolder(o.Manifests, store.FolderOptions{Log: log})
+	}
+	return store.NewCluster(client, store.ClusterOptions{
+		Namespace:         o.WatchNamespace,
+		NamespaceSelector: o.buildOptions().NamespaceSelector,
+		Log:               log,
+	})
+}
+
+// writer is what writes to the cluster of client.
+func (o *options) writer(client kubernetes.Interface, counters *metrics.Metrics, log *slog.Logger) *status.Writer {
+	return status.New(status.Options{
+		Client:           client,
+		Namespace:        os.Getenv("POD_NAMESPACE"),
+		PodName:          os.Getenv("POD_NAME"),
+		PublishService:   o.PublishService,
+		PublishAddresses: o.publishAddresses(),
+		NodeInternalIP:   o.NodeInternalIP,
+		ElectionID:       o.ElectionID,
+		ElectionTTL:      o.ElectionTTL,
+		DisableElection:  o.DisableElection,
+		UpdateStatus:     o.UpdateStatus,
+		UpdateOnShutdown: o.UpdateStatusOnShutdown,
+		SyncEvents:       !o.DisableEvents,
+		Interval:         time.Duration(o.StatusInterval) * time.Second,
+		Log:              log,
+		OnLeader:         counters.Leader,
+	})
+}

@@ -1,0 +1,60 @@
+// Package annotation turns the annotations of one Ingress into typed values.
+//
+// It gets strings and returns values: it reads no other object, so a reference
+// to one is a name here, which the build looks up. It may not fail: what is
+// wrong is a problem, and the rest stays.
+package annotation
+
+import (
+	"strings"
+
+	"github.com/sallyport-ingress/sallyport/controller/option"
+)
+
+// DefaultPrefix is what the names start with unless --annotations-prefix says
+// otherwise; a slash comes between.
+const DefaultPrefix = "nginx.ingress.kubernetes.io"
+
+// Values is what the annotations of one Ingress ask for, by feature. It is
+// comparable: equal values render equal bytes.
+type Values struct {
+	Redirect Redirect
+	Proxy    Proxy
+	// Closed is set where an annotation restricts access in a way that is not
+	// in force: the Ingress's locations must not be served without it.
+	Closed bool
+}
+
+// Parse reads all features' keys. The problems' keys are full names.
+func Parse(annotations map[string]string, prefix string) (Values, []option.Problem) {
+	r := option.NewReader(annotations, prefix+"/")
+	v := read(r)
+	for _, name := range r.Unasked() {
+		if restricts(name) {
+			v.Closed = true
+			r.Reject(name, "is not supported by this version, and its Ingress answers 503 rather than be served without it")
+			continue
+		}
+		r.Reject(name, "is not supported by this version and has no effect")
+	}
+	return v, r.Problems()
+}
+
+// Docs are the entries of the reference page.
+func Docs() []option.Doc { return option.Docs(func(r *option.Reader) { read(r) }) }
+
+// read is the list of features.
+func read(r *option.Reader) Values {
+	return Values{
+		Redirect: readRedirect(r),
+		Proxy:    readProxy(r),
+	}
+}
+
+// restricts says whether an annotation of that name lets fewer requests
+// through than its absence does.
+func restricts(name string) bool {
+	return strings.HasPrefix(name, "auth-") && name != "auth-realm" ||
+		strings.HasSuffix(name, "-source-range") ||
+		name == "enable-modsecurity" || name == "enable-owasp-core-rules"
+}

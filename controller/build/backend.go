@@ -1,0 +1,200 @@
+package build
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/store"
+)
+
+// A BackendRef is one port of a Service, as an Ingress asks for it.
+type BackendRef struct {
+	Service store.Key
+	Port    networkingv1.ServiceBackendPort
+}
+
+// ID is the backend's name.
+func (r BackendRef) ID() model.BackendID {
+	return model.BackendID(r.Service.Namespace + "/" + r.Service.Name + "/" + r.port())
+}
+
+func (r BackendRef) port() string {
+	if r.Port.Name != "" {
+		return r.Port.Name
+	}
+	return strconv.Itoa(int(r.Port.Number))
+}
+
+// point aims a claim at a backend. What is wrong with the backend is a problem;
+// the claim stays, and is answered with 503 until the backend is there.
+func (t *task) point(c *claim, backend networkingv1.IngressBackend, field string) {
+	if backend.Service == nil || backend.Service.Name == "" {
+		t.problem(objectOf(c.ingress), field, "names no Service; other resources can't be served")
+		c.answer = 503
+		return
+	}
+	c.backend = BackendRef{
+		Service: store.Key{Namespace: c.ingress.Namespace, Name: backend.Service.Name},
+		Port:    backend.Service.Port,
+	}
+	if c.values.Closed {
+		c.answer = 503
+	}
+	if reason := t.missing(c.backend); reason != "" {
+		t.problem(objectOf(c.ingress), field, reason)
+	}
+}
+
+// missing says what of a backend is not there.
+func (t *task) missing(ref BackendRef) string {
+	service := t.s.Services[ref.Service]
+	if service == nil {
+		return fmt.Sprintf("Service %s does not exist", ref.Service)
+	}
+	if _, ok := portOf(service, ref.Port); !ok {
+		return fmt.Sprintf("Service %s has no port %s", ref.Service, ref.port())
+	}
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		if t.o.DisableExternal {
+			return fmt.Sprintf("Service %s is of type ExternalName, which --disable-svc-external-name forbids", ref.Service)
+		}
+		if a := t.s.Addresses[service.Spec.ExternalName]; a.Err != "" {
+			return fmt.Sprintf("Service %s: %s", ref.Service, a.Err)
+		}
+	}
+	return ""
+}
+
+// portOf finds the Service's port. Services without any, headless or external,
+// have each port that is asked for by number.
+func portOf(service *corev1.Service, want networkingv1.ServiceBackendPort) (corev1.ServicePort, bool) {
+	for _, p := range service.Spec.Ports {
+		if p.Protocol != corev1.ProtocolTCP && p.Protocol != "" {
+			continue
+		}
+		if want.Name != "" && p.Name == want.Name || want.Name == "" && p.Port == want.Number {
+			return p, true
+		}
+	}
+	bare := service.Spec.Type == corev1.ServiceTypeExternalName || len(service.Spec.Ports) == 0 && service.Spec.ClusterIP == corev1.ClusterIPNone
+	if bare && want.Name == "" && want.Number > 0 {
+		return corev1.ServicePort{Port: want.Number, TargetPort: intstr.FromInt32(want.Number)}, true
+	}
+	return corev1.ServicePort{}, false
+}
+
+// Backend is what serves behind ref now. This is all of the endpoint lane: it
+// looks at the Service and its slices and at nothing else.
+func (b *Builder) Backend(s *store.Snapshot, ref BackendRef) model.Backend {
+	service := s.Services[ref.Service]
+	if service == nil {
+		return model.Backend{}
+	}
+	port, ok := portOf(service, ref.Port)
+	if !ok {
+		return model.Backend{}
+	}
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		return b.external(s, service, port)
+	}
+	var ready, draining []netip.AddrPort
+	for _, slice := range s.Slices[ref.Service] {
+		if slice.AddressType == discoveryv1.AddressTypeFQDN {
+			continue
+		}
+		number := portIn(slice, port)
+		if number == 0 {
+			continue
+		}
+		for _, e := range slice.Endpoints {
+			switch serving, last := conditions(e.Conditions); {
+			case serving:
+				ready = appendAddresses(ready, e.Addresses, number)
+			case last:
+				draining = appendAddresses(draining, e.Addresses, number)
+			}
+		}
+	}
+	if len(ready) == 0 {
+		ready = draining
+	}
+	return backendOf(ready)
+}
+
+// conditions says whether an endpoint serves, and whether it is one that ends
+// but still serves. What is not said of readiness means ready.
+func conditions(c discoveryv1.EndpointConditions) (ready, last bool) {
+	is := func(p *bool, unsaid bool) bool {
+		if p == nil {
+			return unsaid
+		}
+		return *p
+	}
+	ready = is(c.Ready, true)
+	return ready, is(c.Serving, ready) && is(c.Terminating, false)
+}
+
+// portIn is the slice's number for the Service's port: slices and Services
+// share the port's name. 0: none.
+func portIn(slice *discoveryv1.EndpointSlice, want corev1.ServicePort) uint16 {
+	for _, p := range slice.Ports {
+		if p.Port == nil || *p.Port < 1 || *p.Port > 65535 || p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP {
+			continue
+		}
+		name := ""
+		if p.Name != nil {
+			name = *p.Name
+		}
+		if want.Name == "" || want.Name == name {
+			return uint16(*p.Port)
+		}
+	}
+	if len(slice.Ports) == 0 && want.TargetPort.Type == intstr.Int {
+		return uint16(want.TargetPort.IntVal)
+	}
+	return 0
+}
+
+func appendAddresses(list []netip.AddrPort, texts []string, port uint16) []netip.AddrPort {
+	for _, text := range texts {
+		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+			list = append(list, netip.AddrPortFrom(a.Unmap(), port))
+		}
+	}
+	return list
+}
+
+func (b *Builder) external(s *store.Snapshot, service *corev1.Service, port corev1.ServicePort) model.Backend {
+	if b.o.DisableExternal {
+		return model.Backend{}
+	}
+	number := port.TargetPort.IntVal
+	if number == 0 {
+		number = port.Port
+	}
+	if number < 1 || number > 65535 {
+		return model.Backend{}
+	}
+	var list []netip.AddrPort
+	for _, a := range s.Addresses[service.Spec.ExternalName].Addresses {
+		if b.o.AllowLoopback || !internal(a) {
+			list = append(list, netip.AddrPortFrom(a, uint16(number)))
+		}
+	}
+	return backendOf(list)
+}
+
+// internal addresses are this machine's and its link's: whoever may write a
+// Service must not reach, by a name, what listens for the machine alone, or
+// the cloud's metadata.
+func internal(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsLoopback() || a.IsUnspecified() || a.IsLinkLocalUnicast() || a.IsMulticast()
+}

@@ -1,0 +1,230 @@
+// Package build turns a Snapshot of the cluster into a model.Config and the
+// problems found on the way.
+//
+// It is pure: no clock, no IO, no log; what it remembers between two calls only
+// saves work. It never fails. One object that is wrong becomes a problem and
+// costs nobody else anything.
+package build
+
+import (
+	"cmp"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/option"
+	"github.com/sallyport-ingress/sallyport/controller/settings"
+	"github.com/sallyport-ingress/sallyport/controller/store"
+)
+
+// Options are what the command line says of how objects are read. A zero Key
+// means that none was named.
+type Options struct {
+	Classes            Classes
+	NamespaceSelector  labels.Selector // nil: all namespaces
+	AnnotationsPrefix  string
+	ConfigMap          store.Key
+	DefaultBackend     store.Key // a Service
+	DefaultCertificate store.Key // a Secret
+	DisableCatchAll    bool      // Ingresses with a rule for all hosts are refused
+	DisableExternal    bool      // Services of type ExternalName have no endpoints
+	AllowLoopback      bool      // an ExternalName may mean an address of this machine
+	StrictPaths        bool
+	Metrics            bool
+	Listen             model.Listen
+}
+
+// A Result is what one snapshot turned into.
+type Result struct {
+	Config    *model.Config
+	Problems  []model.Problem
+	Ingresses []*networkingv1.Ingress        // ours, oldest first
+	Wanted    store.Wanted                   // what the Ingresses refer to
+	Backends  map[store.Key][]BackendRef     // by Service: what the endpoint lane has to renew
+	Owners    map[string][]store.Key         // by host: the Ingresses that its server was made of
+	Hosts     map[model.CertificateID]string // the first host that a certificate serves
+}
+
+// A Builder builds. It keeps what it parsed for as long as the object stays the
+// same, and the last version of each Ingress that nginx took. It is for one
+// goroutine.
+type Builder struct {
+	o           Options
+	annotations map[store.Key]parsedAnnotations
+	secrets     map[store.Key]parsedSecret
+	settings    parsedSettings
+	quarantine  quarantine
+}
+
+type parsedAnnotations struct {
+	from     *networkingv1.Ingress
+	values   annotation.Values
+	problems []option.Problem
+}
+
+type parsedSettings struct {
+	read     bool
+	from     *corev1.ConfigMap
+	settings model.Settings
+	problems []option.Problem
+}
+
+// New makes a Builder.
+func New(o Options) *Builder {
+	return &Builder{
+		o:           o,
+		annotations: map[store.Key]parsedAnnotations{},
+		secrets:     map[store.Key]parsedSecret{},
+		quarantine:  newQuarantine(),
+	}
+}
+
+// Build builds.
+func (b *Builder) Build(s *store.Snapshot) *Result {
+	t := &task{
+		Builder: b,
+		s:       s,
+		result: &Result{
+			Config: &model.Config{
+				Routes:       map[model.RouteID]model.Route{},
+				Backends:     map[model.BackendID]model.Backend{},
+				Certificates: map[model.CertificateID]model.Certificate{},
+				Hosts:        map[string]model.CertificateID{},
+			},
+			Backends: map[store.Key][]BackendRef{},
+			Owners:   map[string][]store.Key{},
+			Hosts:    map[model.CertificateID]string{},
+		},
+		hosts: map[string]*host{},
+		used:  map[store.Key]bool{},
+	}
+	t.readProblems()
+	t.readSettings()
+	t.host("")
+	for _, ing := range t.ingresses() {
+		t.ingress(ing)
+	}
+	t.certificates()
+	t.servers()
+	t.wanted()
+	b.forget(t)
+	slices.SortFunc(t.result.Problems, compareProblems)
+	return t.result
+}
+
+// A task is one call of Build.
+type task struct {
+	*Builder
+	s      *store.Snapshot
+	result *Result
+	hosts  map[string]*host
+	used   map[store.Key]bool // Secrets
+}
+
+func (t *task) problem(o model.Object, field, reason string) {
+	t.result.Problems = append(t.result.Problems, model.Problem{Object: o, Field: field, Reason: reason})
+}
+
+func (t *task) readProblems() {
+	for _, list := range t.s.Problems {
+		t.result.Problems = append(t.result.Problems, list...)
+	}
+}
+
+// readSettings reads the ConfigMap and lays the command line over it.
+func (t *task) readSettings() {
+	configMap := t.s.ConfigMaps[t.o.ConfigMap]
+	object := model.Object{Kind: "ConfigMap", Namespace: t.o.ConfigMap.Namespace, Name: t.o.ConfigMap.Name}
+	configMap, reason := t.quarantine.configMap(configMap)
+	if reason != "" {
+		t.problem(object, "data", reason)
+	}
+	p := &t.Builder.settings
+	if !p.read || p.from != configMap {
+		var data map[string]string
+		if configMap != nil {
+			data = configMap.Data
+		}
+		*p = parsedSettings{read: true, from: configMap}
+		p.settings, p.problems = settings.Parse(data)
+		p.settings.Listen = t.o.Listen
+		p.settings.Metrics = t.o.Metrics
+		p.settings.StrictPaths = t.o.StrictPaths
+	}
+	for _, problem := range p.problems {
+		t.problem(object, "data."+problem.Key, problem.Reason)
+	}
+	t.result.Config.Settings = p.settings
+}
+
+// ingresses are ours, oldest first: what they claim first is theirs.
+func (t *task) ingresses() []*networkingv1.Ingress {
+	classes := t.o.Classes.in(t.s)
+	for _, ing := range t.s.Ingresses {
+		if !classes.own(ing) || !t.selected(ing.Namespace) {
+			continue
+		}
+		t.result.Ingresses = append(t.result.Ingresses, ing)
+	}
+	slices.SortFunc(t.result.Ingresses, func(a, b *networkingv1.Ingress) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return t.result.Ingresses
+}
+
+func (t *task) selected(namespace string) bool {
+	if t.o.NamespaceSelector == nil {
+		return true
+	}
+	ns := t.s.Namespaces[namespace]
+	return ns != nil && t.o.NamespaceSelector.Matches(labels.Set(ns.Labels))
+}
+
+// annotationsOf parses the annotations of an Ingress, once for each version.
+func (t *task) annotationsOf(ing *networkingv1.Ingress) annotation.Values {
+	key := keyOf(ing)
+	p, ok := t.annotations[key]
+	if !ok || p.from != ing {
+		p = parsedAnnotations{from: ing}
+		p.values, p.problems = annotation.Parse(ing.Annotations, t.o.AnnotationsPrefix)
+		t.annotations[key] = p
+	}
+	for _, problem := range p.problems {
+		t.problem(objectOf(ing), problem.Key, problem.Reason)
+	}
+	return p.values
+}
+
+// forget drops what was remembered of objects that are gone.
+func (b *Builder) forget(t *task) {
+	for key := range b.annotations {
+		if t.s.Ingresses[key] == nil {
+			delete(b.annotations, key)
+		}
+	}
+	for key := range b.secrets {
+		if !t.used[key] {
+			delete(b.secrets, key)
+		}
+	}
+}
+
+func keyOf(ing *networkingv1.Ingress) store.Key {
+	return store.Key{Namespace: ing.Namespace, Name: ing.Name}
+}
+
+func objectOf(ing *networkingv1.Ingress) model.Object {
+	return model.Object{Kind: "Ingress", Namespace: ing.Namespace, Name: ing.Name}
+}
+
+func compareProblems(a, b model.Problem) int {
+	return cmp.Or(
+		cmp.Compare(a.Object.Kind, b.Object.Kind), cmp.Compare(a.Object.Namespace, b.Object.Namespace),
+		cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Object.File, b.Object.File),
+		cmp.Compare(a.Object.Line, b.Object.Line), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Reason, b.Reason))
+}

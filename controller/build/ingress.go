@@ -1,0 +1,172 @@
+package build
+
+import (
+	"fmt"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/model"
+)
+
+// ingress enters one Ingress into its hosts.
+func (t *task) ingress(current *networkingv1.Ingress) {
+	ing, reason := t.quarantine.ingress(current)
+	if reason != "" {
+		t.problem(objectOf(current), "", reason)
+	}
+	if ing == nil {
+		return
+	}
+	if t.o.DisableCatchAll && catchesAll(ing) {
+		t.problem(objectOf(ing), "spec", "takes the requests of all hosts, which --disable-catch-all forbids")
+		return
+	}
+	values := t.annotationsOf(ing)
+	fallback := t.fallback(ing, values)
+	if fallback != nil && len(ing.Spec.Rules) == 0 {
+		h := t.host("")
+		h.owned(keyOf(ing))
+		if h.fallback != nil {
+			t.problem(objectOf(ing), "spec.defaultBackend", "is that of all hosts in Ingress "+name(h.fallback.ingress)+" already, which is older")
+		} else {
+			h.fallback = fallback
+		}
+	}
+	for i, rule := range ing.Spec.Rules {
+		t.rule(ing, values, fallback, rule, fmt.Sprintf("spec.rules[%d]", i))
+	}
+}
+
+func catchesAll(ing *networkingv1.Ingress) bool {
+	if len(ing.Spec.Rules) == 0 {
+		return ing.Spec.DefaultBackend != nil
+	}
+	for _, rule := range ing.Spec.Rules {
+		if rule.Host == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// fallback is the Ingress's default backend.
+func (t *task) fallback(ing *networkingv1.Ingress, values annotation.Values) *claim {
+	if ing.Spec.DefaultBackend == nil {
+		return nil
+	}
+	c := &claim{ingress: ing, values: values, path: "/"}
+	t.point(c, *ing.Spec.DefaultBackend, "spec.defaultBackend")
+	return c
+}
+
+func (t *task) rule(ing *networkingv1.Ingress, values annotation.Values, fallback *claim, rule networkingv1.IngressRule, field string) {
+	name, err := parseHost(rule.Host)
+	if err != nil {
+		t.problem(objectOf(ing), field+".host", err.Error())
+		return
+	}
+	h := t.host(name)
+	h.owned(keyOf(ing))
+	if h.fallback == nil {
+		h.fallback = fallback
+	}
+	if len(ing.Spec.TLS) > 0 && name != "" {
+		h.tls = append(h.tls, &claim{ingress: ing, values: values})
+	}
+	if rule.HTTP == nil {
+		return
+	}
+	for i, p := range rule.HTTP.Paths {
+		t.path(h, ing, values, p, fmt.Sprintf("%s.http.paths[%d]", field, i))
+	}
+}
+
+func (t *task) path(h *host, ing *networkingv1.Ingress, values annotation.Values, p networkingv1.HTTPIngressPath, field string) {
+	path, err := parsePath(p.Path)
+	if err != nil {
+		t.problem(objectOf(ing), field+".path", err.Error())
+		return
+	}
+	kind := networkingv1.PathTypeImplementationSpecific
+	if p.PathType != nil {
+		kind = *p.PathType
+	} else {
+		t.problem(objectOf(ing), field+".pathType", "is missing; ImplementationSpecific is assumed")
+	}
+	wanted, err := placesOf(kind, path, t.o.StrictPaths)
+	if err != nil {
+		t.problem(objectOf(ing), field+".pathType", err.Error())
+		return
+	}
+	c := &claim{ingress: ing, values: values, path: path}
+	t.point(c, p.Backend, field+".backend")
+	for i, place := range wanted {
+		part := *c
+		part.derived = place.derived
+		earlier := h.claim(place.slot, &part)
+		if i == 0 && earlier != nil && earlier.derived == part.derived {
+			t.problem(objectOf(ing), field, taken(h.name, path, ing, earlier.ingress))
+		}
+	}
+}
+
+// taken says why a path is not its Ingress's.
+func taken(host, path string, ing, by *networkingv1.Ingress) string {
+	if ing == by {
+		return fmt.Sprintf("path %q of host %q is in this Ingress twice; the first counts", path, host)
+	}
+	return fmt.Sprintf("path %q of host %q belongs to Ingress %s already, which is older", path, host, name(by))
+}
+
+func name(ing *networkingv1.Ingress) string { return ing.Namespace + "/" + ing.Name }
+
+// maxPath keeps a path within what nginx takes as one word (4,096 bytes, each
+// of which quoting may double).
+const maxPath = 1900
+
+func parsePath(path string) (string, error) {
+	switch {
+	case path == "":
+		return "/", nil
+	case path[0] != '/':
+		return "", fmt.Errorf("%.80q does not start with a slash", path)
+	case len(path) > maxPath:
+		return "", fmt.Errorf("%.80q… is longer than %d bytes", path, maxPath)
+	}
+	if i := strings.IndexFunc(path, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\uFFFD' }); i >= 0 {
+		return "", fmt.Errorf("%.80q has a control character", path)
+	}
+	return path, nil
+}
+
+// A place is a slot that a path means, and whether it gives way to a path that
+// means just this slot.
+type place struct {
+	slot
+	derived bool
+}
+
+// placesOf says which slots a path means.
+//
+// A Prefix matches by element: "/foo" means /foo and all below /foo/, not
+// /foobar. ImplementationSpecific is nginx's own prefix, by the byte.
+func placesOf(kind networkingv1.PathType, path string, strict bool) ([]place, error) {
+	bare := strings.TrimSuffix(path, "/")
+	switch kind {
+	case networkingv1.PathTypeExact:
+		return []place{{slot{model.MatchExact, path}, false}}, nil
+	case networkingv1.PathTypeImplementationSpecific:
+		return []place{{slot{model.MatchPrefix, path}, false}}, nil
+	case networkingv1.PathTypePrefix:
+		switch {
+		case bare == path:
+			return []place{{slot{model.MatchExact, path}, true}, {slot{model.MatchPrefix, path + "/"}, true}}, nil
+		case strict && bare != "":
+			return []place{{slot{model.MatchPrefix, path}, false}, {slot{model.MatchExact, bare}, true}}, nil
+		}
+		return []place{{slot{model.MatchPrefix, path}, false}}, nil
+	}
+	return nil, fmt.Errorf("%.80q is none of Exact, Prefix, ImplementationSpecific", string(kind))
+}

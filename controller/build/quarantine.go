@@ -1,0 +1,85 @@
+package build
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/sallyport-ingress/sallyport/controller/store"
+)
+
+// quarantine remembers the versions of objects that nginx refused, and the last
+// versions that it took. An object counts as another version when it is
+// another pointer: nobody changes an object in a snapshot.
+type quarantine struct {
+	ingresses  map[store.Key]refused[networkingv1.Ingress]
+	good       map[store.Key]*networkingv1.Ingress
+	settings   refused[corev1.ConfigMap]
+	goodConfig *corev1.ConfigMap
+}
+
+type refused[T any] struct {
+	version *T
+	reason  string
+}
+
+func newQuarantine() quarantine {
+	return quarantine{
+		ingresses: map[store.Key]refused[networkingv1.Ingress]{},
+		good:      map[store.Key]*networkingv1.Ingress{},
+	}
+}
+
+// ingress is the version to use, nil for none, and why it isn't the current.
+func (q *quarantine) ingress(ing *networkingv1.Ingress) (use *networkingv1.Ingress, reason string) {
+	bad, ok := q.ingresses[keyOf(ing)]
+	if !ok {
+		return ing, ""
+	}
+	if bad.version != ing {
+		delete(q.ingresses, keyOf(ing))
+		return ing, ""
+	}
+	return q.good[keyOf(ing)], bad.reason
+}
+
+func (q *quarantine) configMap(c *corev1.ConfigMap) (use *corev1.ConfigMap, reason string) {
+	if q.settings.reason == "" || q.settings.version != c {
+		return c, ""
+	}
+	return q.goodConfig, q.settings.reason
+}
+
+// Refuse puts the current version of an Ingress aside: from the next Build on,
+// until it changes, the last version that Accept was told of stands for it.
+func (b *Builder) Refuse(s *store.Snapshot, key store.Key, reason string) {
+	b.quarantine.ingresses[key] = refused[networkingv1.Ingress]{s.Ingresses[key], "nginx refuses it: " + reason}
+}
+
+// RefuseSettings does the same with the ConfigMap.
+func (b *Builder) RefuseSettings(s *store.Snapshot, reason string) {
+	b.quarantine.settings = refused[corev1.ConfigMap]{s.ConfigMaps[b.o.ConfigMap], "nginx refuses it: " + reason}
+}
+
+// Refused says how many objects are put aside.
+func (b *Builder) Refused() int {
+	n := len(b.quarantine.ingresses)
+	if b.quarantine.settings.reason != "" {
+		n++
+	}
+	return n
+}
+
+// Accept notes that nginx has taken what was built from the Ingresses and the
+// ConfigMap of r.
+func (b *Builder) Accept(r *Result) {
+	good := make(map[store.Key]*networkingv1.Ingress, len(r.Ingresses))
+	for _, ing := range r.Ingresses {
+		key := keyOf(ing)
+		good[key] = ing
+		if bad, ok := b.quarantine.ingresses[key]; ok && bad.version == ing {
+			good[key] = b.quarantine.good[key]
+		}
+	}
+	b.quarantine.good = good
+	b.quarantine.goodConfig = b.settings.from
+}

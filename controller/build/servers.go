@@ -1,0 +1,150 @@
+package build
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/model"
+)
+
+// servers turns the hosts into servers, with a route and a backend for each
+// claim that won.
+func (t *task) servers() {
+	fallback := t.defaultBackend()
+	for _, name := range slices.Sorted(maps.Keys(t.hosts)) {
+		h := t.hosts[name]
+		t.result.Owners[name] = h.owners
+		if name == "" {
+			h.claim(slot{model.MatchExact, "/healthz"}, &claim{path: "/healthz", answer: 200, derived: true})
+		}
+		h.claim(slot{model.MatchPrefix, "/"}, h.rest(fallback))
+		if t.o.StrictPaths {
+			h.noRedirects()
+		}
+		server := model.Server{Host: name}
+		for _, s := range slices.SortedFunc(maps.Keys(h.slots), compareSlots) {
+			server.Locations = append(server.Locations, t.location(h, s, h.slots[s]))
+		}
+		t.result.Config.Servers = append(t.result.Config.Servers, server)
+	}
+}
+
+// rest is the claim for what no path takes.
+func (h *host) rest(fallback *claim) *claim {
+	c := &claim{path: "/", answer: 404}
+	if fallback != nil {
+		*c = *fallback
+	}
+	if h.fallback != nil {
+		*c = *h.fallback
+	}
+	if c.ingress == nil && len(h.tls) > 0 {
+		// The oldest one's redirect to https holds for the whole host.
+		c.ingress, c.values = h.tls[0].ingress, h.tls[0].values
+	}
+	c.derived = true
+	return c
+}
+
+// noRedirects gives each path that ends in a slash a twin without it, which
+// goes where the request went without nginx's redirect to the slash.
+func (h *host) noRedirects() {
+	for s := range maps.Clone(h.slots) {
+		bare := strings.TrimSuffix(s.path, "/")
+		if bare == s.path || bare == "" {
+			continue
+		}
+		twin := slot{model.MatchExact, bare}
+		if h.slots[twin] == nil {
+			h.slots[twin] = h.longest(bare)
+		}
+	}
+}
+
+// longest is the claim of the longest prefix of the path.
+func (h *host) longest(path string) *claim {
+	for at := len(path); at > 0; at-- {
+		if c := h.slots[slot{model.MatchPrefix, path[:at]}]; c != nil {
+			return c
+		}
+	}
+	return h.slots[slot{model.MatchPrefix, "/"}]
+}
+
+// compareSlots puts exact matches first, then longer paths. nginx finds the
+// right one in any order; a reader doesn't.
+func compareSlots(a, b slot) int {
+	return cmp.Or(cmp.Compare(b.match, a.match), cmp.Compare(len(b.path), len(a.path)), cmp.Compare(a.path, b.path))
+}
+
+func (t *task) location(h *host, s slot, c *claim) model.Location {
+	location := model.Location{
+		Path:              s.path,
+		Match:             s.match,
+		Return:            c.answer,
+		RedirectHTTPS:     t.redirect(h, s.path, c),
+		KeepTrailingSlash: c.values.Redirect.TrailingSlash.Or(t.result.Config.Settings.PreserveTrailingSlash),
+	}
+	if c.ingress != nil {
+		location.Owner = name(c.ingress)
+	}
+	if location.RedirectHTTPS == 0 {
+		location.KeepTrailingSlash = false
+	}
+	if c.answer != 0 {
+		return location
+	}
+	location.Proxy = buffers(c.values.Proxy, t.result.Config.Settings)
+	location.Route = routeID(h.name, s)
+	route := model.Route{
+		Backend:   c.backend.ID(),
+		Namespace: c.backend.Service.Namespace,
+		Service:   c.backend.Service.Name,
+		Port:      c.backend.port(),
+		Host:      h.name,
+		Path:      c.path,
+	}
+	if c.ingress != nil {
+		route.Ingress = c.ingress.Name
+	}
+	t.result.Config.Routes[location.Route] = route
+	t.backend(c.backend)
+	return location
+}
+
+// redirect is the status that a request without TLS gets, 0 where it is served.
+func (t *task) redirect(h *host, path string, c *claim) int {
+	s := &t.result.Config.Settings
+	for _, prefix := range s.NoTLSRedirect {
+		if strings.HasPrefix(path, prefix) {
+			return 0
+		}
+	}
+	ours := c.ingress != nil
+	force := ours && c.values.Redirect.Force.Or(s.ForceSSLRedirect)
+	if force || ours && len(h.tls) > 0 && c.values.Redirect.SSL.Or(s.SSLRedirect) {
+		return s.HTTPRedirectCode
+	}
+	return 0
+}
+
+// buffers fills in the other of size and number where only one is set: nginx
+// takes them in one directive.
+func buffers(p annotation.Proxy, s model.Settings) annotation.Proxy {
+	if p.BufferSize != "" || p.BuffersNumber != 0 {
+		p.BufferSize = cmp.Or(p.BufferSize, s.ProxyBufferSize)
+		p.BuffersNumber = cmp.Or(p.BuffersNumber, s.ProxyBuffersNumber)
+	}
+	return p
+}
+
+// routeID is a digest: 96 bits, which nobody finds a second text for.
+func routeID(host string, s slot) model.RouteID {
+	sum := sha256.Sum256([]byte(host + "\x00" + s.match.String() + "\x00" + s.path))
+	return model.RouteID(hex.EncodeToString(sum[:12]))
+}

@@ -1,0 +1,160 @@
+package controller
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+)
+
+// A lane pushes data items to nginx in the order in which they were sent. What
+// comes while a push is under way goes with the next one, the newest text of
+// each item only.
+type lane struct {
+	push    func(ctx context.Context, set map[string]string, del []string) error
+	observe func(items int, took time.Duration, err error)
+	log     *slog.Logger
+	wake    chan struct{}
+
+	mu      sync.Mutex
+	pending delta
+	waiting []chan struct{} // closed when what was sent before is in nginx
+	epoch   int             // counts drops: what was under way then is not tried again
+}
+
+// A delta is a change of data items.
+type delta struct {
+	set map[string]string
+	del map[string]bool
+}
+
+func newDelta() delta { return delta{map[string]string{}, map[string]bool{}} }
+
+// add lays a newer change over d.
+func (d delta) add(set map[string]string, del []string) {
+	for key, text := range set {
+		d.set[key] = text
+		delete(d.del, key)
+	}
+	for _, key := range del {
+		delete(d.set, key)
+		d.del[key] = true
+	}
+}
+
+// below lays d over an older change that failed.
+func (d delta) below(older delta) {
+	for key, text := range older.set {
+		if _, newer := d.set[key]; !newer && !d.del[key] {
+			d.set[key] = text
+		}
+	}
+	for key := range older.del {
+		if _, newer := d.set[key]; !newer {
+			d.del[key] = true
+		}
+	}
+}
+
+func (d delta) size() int { return len(d.set) + len(d.del) }
+
+func newLane(push func(context.Context, map[string]string, []string) error, observe func(int, time.Duration, error), log *slog.Logger) *lane {
+	return &lane{push: push, observe: observe, log: log, wake: make(chan struct{}, 1), pending: newDelta()}
+}
+
+func (l *lane) send(set map[string]string, del []string) {
+	l.mu.Lock()
+	l.pending.add(set, del)
+	l.mu.Unlock()
+	l.signal()
+}
+
+// flushed is closed once all that was sent so far is in nginx, or dropped.
+func (l *lane) flushed() <-chan struct{} {
+	done := make(chan struct{})
+	l.mu.Lock()
+	l.waiting = append(l.waiting, done)
+	l.mu.Unlock()
+	l.signal()
+	return done
+}
+
+// drop forgets what was not pushed yet: nginx will be started with all of it.
+func (l *lane) drop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending = newDelta()
+	l.epoch++
+	for _, done := range l.waiting {
+		close(done)
+	}
+	l.waiting = nil
+}
+
+func (l *lane) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Pauses after a push that failed.
+const (
+	shortestPause = 20 * time.Millisecond
+	longestPause  = 5 * time.Second
+)
+
+func (l *lane) run(ctx context.Context) {
+	pause := shortestPause
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.wake:
+		}
+		if l.once(ctx) {
+			pause = shortestPause
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, longestPause)
+		l.signal()
+	}
+}
+
+// once pushes what is pending and says whether that went well.
+func (l *lane) once(ctx context.Context) bool {
+	l.mu.Lock()
+	d, waiting, epoch := l.pending, l.waiting, l.epoch
+	l.pending, l.waiting = newDelta(), nil
+	l.mu.Unlock()
+
+	var err error
+	if d.size() > 0 {
+		start := time.Now()
+		keys := make([]string, 0, len(d.del))
+		for key := range maps.Keys(d.del) {
+			keys = append(keys, key)
+		}
+		err = l.push(ctx, d.set, keys)
+		l.observe(d.size(), time.Since(start), err)
+	}
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil || epoch != l.epoch {
+		for _, done := range waiting {
+			close(done)
+		}
+		return true
+	}
+	l.waiting = append(waiting, l.waiting...)
+	l.pending.below(d)
+	l.log.Error("data could not be pushed to nginx and is tried again", "items", d.size(), "error", err)
+	return false
+}

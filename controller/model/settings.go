@@ -1,0 +1,86 @@
+package model
+
+import "time"
+
+// Settings are what the whole of nginx.conf is shaped by: the ConfigMap over
+// the defaults, and what the command line says of ports and paths. Texts hold
+// what their key's check let through.
+type Settings struct {
+	Listen Listen
+
+	WorkerProcesses       int
+	WorkerConnections     int
+	WorkerOpenFiles       int // 0: enough for the connections
+	WorkerShutdownTimeout time.Duration
+	MultiAccept           bool
+	ReusePort             bool
+	StrictPaths           bool // no merging of slashes
+
+	AccessLog       bool
+	AccessLogPath   string
+	ErrorLogLevel   string
+	LogFormat       string // log_format's text, verbatim
+	LogFormatEscape string // default, json or none
+	Metrics         bool   // count requests in Lua
+
+	HTTP2                    bool
+	HTTP2MaxStreams          int
+	ServerTokens             bool
+	GenerateRequestID        bool
+	KeepAlive                time.Duration
+	KeepAliveRequests        int
+	ClientHeaderTimeout      time.Duration
+	ClientBodyTimeout        time.Duration
+	ClientHeaderBufferSize   string
+	ClientBodyBufferSize     string
+	LargeClientHeaderBuffers string
+	UnderscoresInHeaders     bool
+	IgnoreInvalidHeaders     bool
+	HTTPRedirectCode         int
+	SSLRedirect              bool
+	ForceSSLRedirect         bool
+	PreserveTrailingSlash    bool
+	NoTLSRedirect            []string // path prefixes that are never sent to https
+
+	UpstreamKeepalive         int // idle connections kept, per worker
+	UpstreamKeepaliveRequests int
+	UpstreamKeepaliveTime     time.Duration
+	UpstreamKeepaliveTimeout  time.Duration
+
+	ProxyBodySize            string
+	ProxyConnectTimeout      time.Duration
+	ProxySendTimeout         time.Duration
+	ProxyReadTimeout         time.Duration
+	ProxyBuffering           bool
+	ProxyRequestBuffering    bool
+	ProxyBufferSize          string
+	ProxyBuffersNumber       int
+	ProxyMaxTempFileSize     string
+	ProxyNextUpstream        string
+	ProxyNextUpstreamTries   int
+	ProxyNextUpstreamTimeout time.Duration
+	RetryNonIdempotent       bool
+
+	SSLProtocols       string
+	SSLCiphers         string
+	SSLECDHCurve       string
+	SSLSessionCache    bool
+	SSLSessionSize     string
+	SSLSessionTimeout  time.Duration
+	SSLSessionTickets  bool
+	SSLBufferSize      string
+	SSLRejectHandshake bool
+
+	HSTS                  bool
+	HSTSMaxAge            int // seconds
+	HSTSIncludeSubdomains bool
+	HSTSPreload           bool
+}
+
+// Listen is where nginx listens.
+type Listen struct {
+	HTTPPort    int
+	HTTPSPort   int
+	DefaultPort int // of the built-in 404 server; 0: none
+	IPv6        bool
+}

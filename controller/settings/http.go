@@ -1,0 +1,56 @@
+package settings
+
+import (
+	"strings"
+
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/option"
+)
+
+func readHTTP(r *option.Reader, s *model.Settings) {
+	s.HTTP2 = flag(r, "use-http2", true, "Offers HTTP/2 to clients that come with TLS.")
+	s.HTTP2MaxStreams = number(r, "http2-max-concurrent-streams", 128, 1, 1<<20, "How many requests one HTTP/2 connection may have under way.")
+	s.ServerTokens = flag(r, "server-tokens", false, "Tells nginx's version in error pages and in the Server header.")
+	s.GenerateRequestID = flag(r, "generate-request-id", true, "Gives a request that comes without X-Request-ID a random one.")
+	s.KeepAlive = seconds(r, "keep-alive", 75, "How long an idle connection of a client stays open; 0 closes after each response.")
+	s.KeepAliveRequests = number(r, "keep-alive-requests", 1000, 1, 1<<30, "How many requests one connection of a client may carry.")
+	s.ClientHeaderTimeout = seconds(r, "client-header-timeout", 60, "How long a client may take to send a request's header.")
+	s.ClientBodyTimeout = seconds(r, "client-body-timeout", 60, "How long a client may pause while it sends a body.")
+	s.ClientHeaderBufferSize = text(r, "client-header-buffer-size", "1k", bufferSize, "The buffer, in bytes, for a request's header.")
+	s.ClientBodyBufferSize = text(r, "client-body-buffer-size", "8k", bufferSize, "The part of a request body, in bytes, that is held in memory.")
+	s.LargeClientHeaderBuffers = text(r, "large-client-header-buffers", "4 8k", option.Buffers, "How many larger buffers, of which size, a long header may take.")
+	s.UnderscoresInHeaders = flag(r, "enable-underscores-in-headers", false, "Takes header names with underscores.")
+	s.IgnoreInvalidHeaders = flag(r, "ignore-invalid-headers", true, "Drops headers whose name is not valid.")
+}
+
+var pathList = option.Pattern(`(/[^\s,;{}"'\\$]*)(\s*,\s*/[^\s,;{}"'\\$]*)*`, "a list of paths, parted by commas")
+
+func readRedirects(r *option.Reader, s *model.Settings) {
+	s.SSLRedirect = flag(r, "ssl-redirect", true, "Redirects requests without TLS to https, where the host has a TLS section.")
+	s.ForceSSLRedirect = flag(r, "force-ssl-redirect", false, "Redirects requests without TLS to https everywhere.")
+	s.PreserveTrailingSlash = flag(r, "preserve-trailing-slash", false, "Keeps the slash at the end of the redirect to https.")
+	s.HTTPRedirectCode = option.Key[int]{
+		Name: "http-redirect-code", Doc: "The status of the redirect to https.", Default: 308, Check: redirectCode,
+	}.Get(r)
+	for path := range strings.SplitSeq(text(r, "no-tls-redirect-locations", "/.well-known/acme-challenge", pathList,
+		"What paths start with that are never redirected to https."), ",") {
+		s.NoTLSRedirect = append(s.NoTLSRedirect, strings.TrimSpace(path))
+	}
+}
+
+var redirectCode = option.Check[int]{
+	Values: "one of `301`, `302`, `303`, `307`, `308`",
+	Parse: func(s string) (int, error) {
+		if _, err := option.OneOf("301", "302", "303", "307", "308").Parse(s); err != nil {
+			return 0, err
+		}
+		return option.Int(301, 308).Parse(s)
+	},
+}
+
+func readUpstream(r *option.Reader, s *model.Settings) {
+	s.UpstreamKeepalive = number(r, "upstream-keepalive-connections", 320, 0, 1<<20, "How many idle connections to endpoints each worker keeps; 0 keeps none.")
+	s.UpstreamKeepaliveRequests = number(r, "upstream-keepalive-requests", 10000, 1, 1<<30, "How many requests one connection to an endpoint may carry.")
+	s.UpstreamKeepaliveTime = duration(r, "upstream-keepalive-time", 3600e9, "How long one connection to an endpoint may be used.")
+	s.UpstreamKeepaliveTimeout = seconds(r, "upstream-keepalive-timeout", 60, "How long an idle connection to an endpoint stays open.")
+}

@@ -1,0 +1,25 @@
+package settings
+
+import (
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/option"
+)
+
+var nextUpstream = option.Words("error", "timeout", "invalid_header", "http_500", "http_502", "http_503", "http_504",
+	"http_403", "http_404", "http_429", "non_idempotent", "off")
+
+func readProxy(r *option.Reader, s *model.Settings) {
+	s.ProxyBodySize = size(r, "proxy-body-size", "1m", "The largest request body in bytes; a larger one gets a 413. 0 takes any.")
+	s.ProxyConnectTimeout = seconds(r, "proxy-connect-timeout", 5, "How long a connection to an endpoint may take.")
+	s.ProxySendTimeout = seconds(r, "proxy-send-timeout", 60, "How long an endpoint may take between two reads of the request.")
+	s.ProxyReadTimeout = seconds(r, "proxy-read-timeout", 60, "How long an endpoint may take between two writes of the response.")
+	s.ProxyBuffering = onOff(r, "proxy-buffering", false, "Reads a response as fast as the endpoint sends it, ahead of the client.")
+	s.ProxyRequestBuffering = onOff(r, "proxy-request-buffering", true, "Reads the whole request body before an endpoint is asked.")
+	s.ProxyBufferSize = text(r, "proxy-buffer-size", "4k", bufferSize, "The buffer, in bytes, for the first part of a response; its headers must fit.")
+	s.ProxyBuffersNumber = number(r, "proxy-buffers-number", 4, 3, 1024, "How many buffers of proxy-buffer-size one response may take.")
+	s.ProxyMaxTempFileSize = size(r, "proxy-max-temp-file-size", "1024m", "The largest file, in bytes, for the part of a buffered response that memory can't hold. 0 writes none.")
+	s.ProxyNextUpstream = text(r, "proxy-next-upstream", "error timeout", nextUpstream, "In which cases another endpoint is tried.")
+	s.ProxyNextUpstreamTries = number(r, "proxy-next-upstream-tries", 3, 0, 1000, "How many endpoints are tried in all; 0 sets no limit.")
+	s.ProxyNextUpstreamTimeout = seconds(r, "proxy-next-upstream-timeout", 0, "How long endpoints may be tried in all; 0 sets no limit.")
+	s.RetryNonIdempotent = flag(r, "retry-non-idempotent", false, "Tries another endpoint for POST, LOCK and PATCH too.")
+}

@@ -1,0 +1,41 @@
+// Package settings turns the controller's ConfigMap into model.Settings.
+//
+// A key that is missing or wrong leaves the default; a wrong or unknown one is
+// a problem too. The package looks at nothing but the ConfigMap's data.
+package settings
+
+import (
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/option"
+)
+
+// Parse reads the ConfigMap's data over the defaults. What the command line
+// decides (Listen, Metrics, StrictPaths) is left zero.
+func Parse(data map[string]string) (model.Settings, []option.Problem) {
+	if data == nil {
+		data = map[string]string{}
+	}
+	r := option.NewReader(data, "")
+	s := read(r)
+	for _, name := range r.Unasked() {
+		r.Reject(name, "is not a key that this version knows and has no effect")
+	}
+	return s, r.Problems()
+}
+
+// Docs are the entries of the reference page.
+func Docs() []option.Doc { return option.Docs(func(r *option.Reader) { read(r) }) }
+
+// read is the list of areas.
+func read(r *option.Reader) model.Settings {
+	var s model.Settings
+	readWorkers(r, &s)
+	readLogs(r, &s)
+	readHTTP(r, &s)
+	readRedirects(r, &s)
+	readUpstream(r, &s)
+	readProxy(r, &s)
+	readTLS(r, &s)
+	readHSTS(r, &s)
+	return s
+}

@@ -1,0 +1,169 @@
+package store
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/sallyport-ingress/sallyport/controller/model"
+)
+
+// gets is how many objects are asked for at the same time. 1,000 wanted
+// Secrets shall not be 1,000 requests at once.
+const gets = 32
+
+// singles keeps one watch for each object that is wanted by name. An informer
+// would list them all, and a controller has no business to read every Secret.
+type singles struct {
+	read    func(ref) reader
+	pending *pending
+	log     *slog.Logger
+	slots   chan struct{} // one for each GET under way
+
+	mu     sync.Mutex
+	ctx    context.Context // nil until run
+	wanted map[ref]*single
+	open   int // wanted, but not answered yet
+	group  sync.WaitGroup
+}
+
+// A single is the watch of one object.
+type single struct {
+	set      *singles
+	ref      ref
+	stop     context.CancelFunc // nil until started
+	answered bool               // under the set's lock
+}
+
+func newSingles(read func(ref) reader, p *pending, log *slog.Logger) *singles {
+	return &singles{
+		read: read, pending: p, log: log,
+		slots:  make(chan struct{}, gets),
+		wanted: map[ref]*single{},
+	}
+}
+
+// run starts the watches of what is wanted, now and later, until ctx ends.
+func (s *singles) run(ctx context.Context) {
+	s.mu.Lock()
+	s.ctx = ctx
+	for _, one := range s.wanted {
+		s.start(one)
+	}
+	s.mu.Unlock()
+	<-ctx.Done()
+	s.mu.Lock()
+	s.ctx = nil // so that no want adds to the group while it is waited for
+	s.mu.Unlock()
+	s.group.Wait()
+}
+
+func (s *singles) want(refs []ref) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	still := make(map[ref]bool, len(refs))
+	for _, r := range refs {
+		still[r] = true
+		if s.wanted[r] == nil {
+			s.add(r)
+		}
+	}
+	for r, one := range s.wanted {
+		if !still[r] {
+			s.drop(one)
+		}
+	}
+}
+
+func (s *singles) add(r ref) {
+	one := &single{set: s, ref: r}
+	s.wanted[r] = one
+	if reason := impossible(r); reason != "" {
+		one.answered = true
+		s.pending.problem(one.source(), one.problem(reason))
+		return
+	}
+	s.open++
+	if s.ctx != nil {
+		s.start(one)
+	}
+}
+
+// start needs the lock.
+func (s *singles) start(one *single) {
+	if one.answered {
+		return // its name is impossible
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	one.stop = cancel
+	s.group.Go(func() { one.run(ctx, s.read(one.ref)) })
+}
+
+// drop needs the lock.
+func (s *singles) drop(one *single) {
+	delete(s.wanted, one.ref)
+	if one.stop != nil {
+		one.stop()
+	}
+	if !one.answered {
+		s.open--
+	}
+	s.pending.forget(one.ref, one.source())
+}
+
+func (s *singles) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open == 0
+}
+
+// tell passes on what a watch has learned, unless it is no longer wanted.
+func (one *single) tell(say func(*pending)) {
+	s := one.set
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wanted[one.ref] != one {
+		return
+	}
+	say(s.pending)
+	if !one.answered {
+		one.answered = true
+		s.open--
+	}
+	s.pending.signal()
+}
+
+// found passes on the object, or nil for one that is not there.
+func (one *single) found(o metav1.Object) {
+	one.tell(func(p *pending) {
+		p.set(one.ref, arrival{object: o})
+		p.problem(one.source(), nil)
+	})
+}
+
+// unreadable keeps the object as it was last seen and says why there is no
+// newer one.
+func (one *single) unreadable(reason string) {
+	one.tell(func(p *pending) { p.problem(one.source(), one.problem(reason)) })
+}
+
+func (one *single) source() string { return one.ref.object().String() }
+
+func (one *single) problem(reason string) []model.Problem {
+	return []model.Problem{{Object: one.ref.object(), Reason: reason}}
+}
+
+// impossible is why no object can have such a name, or "". Names come from
+// annotations, so they can be any text; one that is not a name is never sent.
+func impossible(r ref) string {
+	if len(validation.IsDNS1123Label(r.key.Namespace)) > 0 {
+		return "there can be no namespace of this name"
+	}
+	if len(validation.IsDNS1123Subdomain(r.key.Name)) > 0 {
+		return "there can be no object of this name"
+	}
+	return ""
+}

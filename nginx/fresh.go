@@ -1,0 +1,71 @@
+package nginx
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// freshPattern names the folders that FreshDir makes.
+const freshPattern = "sallyport-"
+
+// FreshDir returns a private work folder among the system's temporary files.
+// If an nginx has outlived its controller in such a folder of this user, and
+// match accepts it, that folder is returned for Adopt. Folders in which
+// nothing lives any more are removed on the way.
+func FreshDir(match func(Paths) bool) (string, error) {
+	found, err := filepath.Glob(filepath.Join(os.TempDir(), freshPattern+"*"))
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range found {
+		if abandoned(dir, match) {
+			return dir, nil
+		}
+	}
+	dir, err := os.MkdirTemp("", freshPattern)
+	if err != nil {
+		return "", err
+	}
+	return dir, writeFile(PathsIn(dir).fresh, nil, 0o600)
+}
+
+// abandoned says whether a folder holds a living nginx without a controller
+// that match accepts. It removes the folder if nothing lives in it.
+func abandoned(dir string, match func(Paths) bool) bool {
+	p := PathsIn(dir)
+	if !madeByMe(p) {
+		return false
+	}
+	lock, err := take(p.lock)
+	if err != nil {
+		return false // its controller lives, or there is nothing to learn
+	}
+	defer lock.Close()
+	pid := readPid(p)
+	if isMaster(pid, p) {
+		return match(p)
+	}
+	if len(session(pid)) == 0 {
+		// What cannot be removed now is found again the next time.
+		_ = os.RemoveAll(dir)
+	}
+	return false
+}
+
+// madeByMe says whether FreshDir made the folder for this user, and a
+// controller has been in it: one without a lock file may be about to be used.
+func madeByMe(p Paths) bool {
+	info, err := os.Lstat(p.Dir)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(owner.Uid) != os.Geteuid() {
+		return false
+	}
+	_, err1 := os.Lstat(p.fresh)
+	_, err2 := os.Lstat(p.lock)
+	return errors.Join(err1, err2) == nil
+}

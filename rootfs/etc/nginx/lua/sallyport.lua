@@ -1,0 +1,46 @@
+-- The data plane: nginx.conf calls these functions, by the global "sallyport".
+-- Nothing here may know what a controller or a cluster is.
+
+local M = {}
+
+--- init runs in the master, at its start and at each reload, and in nginx -t.
+-- options.dir: the work folder; options.unavailable: the address that answers
+-- 503; options.metrics: histogram bounds {time, length, size}, or nil.
+function M.init(options)
+    local data = require("sallyport.data")
+    local balancer = require("sallyport.balancer")
+    local certificate = require("sallyport.certificate")
+    local control = require("sallyport.control")
+
+    data.init(options.dir)
+    balancer.init(options.unavailable)
+
+    M.balance = balancer.balance
+    M.certificate = certificate.certificate
+    M.control = control.control
+
+    local requests
+    if options.metrics then
+        requests = require("sallyport.requests")
+        requests.init(options.metrics)
+        M.log = requests.log
+        M.exit = requests.flush_at_exit
+        control.requests = requests.rows
+    end
+
+    --- worker runs once in each worker that starts.
+    function M.worker(generation)
+        balancer.start(generation)
+        if requests then
+            requests.start()
+        end
+        -- Last: whoever sees the new generation may count on this worker.
+        data.started(generation)
+    end
+
+    sallyport = M
+    -- What a decoded data file leaves behind would be copied into each worker.
+    collectgarbage()
+end
+
+return M

@@ -1,0 +1,188 @@
+-- A request's route id → the address of an endpoint.
+-- balance() is on the path of every request: LuaJIT must be able to compile it
+-- as one trace, so it has no closures, varargs, loops or string building.
+
+local cjson = require("cjson.safe")
+local items = require("sallyport.data")
+local ngx_balancer = require("ngx.balancer")
+local schedule = require("sallyport.schedule")
+
+local M = {}
+
+local var = ngx.var
+local data = items.dict
+local random = math.random
+local get_last_failure = ngx_balancer.get_last_failure
+local set_current_peer = ngx_balancer.set_current_peer
+local set_more_tries = ngx_balancer.set_more_tries
+
+-- The most endpoints that one request may try beside the first. nginx's own
+-- proxy_next_upstream_tries is usually lower.
+local MAX_MORE_TRIES = 15
+
+local unavailable  -- address of the server that answers 503
+local generation   -- of this worker
+local seen         -- version of the data that this worker has looked at
+local epoch = 0    -- grows with each version seen
+local closing = false
+
+local nobody = { size = 0 }
+local routes = {}   -- by route id: { epoch, text, name, backend_id, backend }
+local backends = {} -- by backend id: { epoch, text, size, next, more, [1..size] }
+
+local function decode(key, text)
+    local value, err = cjson.decode(text)
+    if type(value) ~= "table" then
+        ngx.log(ngx.ERR, "item ", key, " is malformed: ", err)
+        return {}
+    end
+    return value
+end
+
+-- fill replaces a backend's endpoints and keeps its turn: with a turn that
+-- begins anew at each push, the first endpoint would get the most requests.
+local function fill(backend, key, text)
+    local order, count = schedule.order(decode(key, text).endpoints)
+    for i = 1, math.max(#order, backend.size) do
+        backend[i] = order[i]
+    end
+    backend.text = text
+    backend.size = #order
+    backend.more = math.min(count - 1, MAX_MORE_TRIES)
+    if backend.next > backend.size then
+        backend.next = random(math.max(backend.size, 1))
+    end
+end
+
+local function current_backend(id)
+    if not id then
+        return nobody
+    end
+    local backend = backends[id]
+    if backend and backend.epoch == epoch then
+        return backend
+    end
+    local key = "b:" .. id
+    local text = data:get(key)
+    if not text then
+        backends[id] = nil
+        return nobody
+    end
+    if not backend then
+        -- Workers that start together must not walk in step.
+        backend = { size = 0, next = math.huge }
+        backends[id] = backend
+    end
+    if backend.text ~= text then
+        fill(backend, key, text)
+    end
+    backend.epoch = epoch
+    return backend
+end
+
+local function current_route(id)
+    id = id or ""
+    local route = routes[id]
+    if not route then
+        route = {}
+        routes[id] = route
+    end
+    local key = "r:" .. id
+    local text = data:get(key)
+    if route.text ~= text or not route.name then
+        local value = text and decode(key, text) or {}
+        route.text = text
+        route.name = type(value.name) == "string" and value.name or "-"
+        route.backend_id = type(value.backend) == "string" and value.backend or nil
+    end
+    route.backend = current_backend(route.backend_id)
+    route.epoch = epoch
+    return route
+end
+
+local function refresh(version)
+    seen = version
+    epoch = epoch + 1
+    closing = data:get("generation") ~= generation
+end
+
+-- A worker that has been replaced asks its clients to leave, before nginx
+-- closes their idle connections under them. HTTP/2 has GOAWAY for this, and
+-- forbids the header.
+local function ask_to_leave()
+    local protocol = var.server_protocol
+    if protocol == "HTTP/1.1" or protocol == "HTTP/1.0" then
+        ngx.header.Connection = "close"
+    end
+end
+
+-- another returns an endpoint that the request has not tried yet, or any.
+local function another(backend)
+    local tried = ", " .. (var.upstream_addr or "") .. ", "
+    local i = backend.next
+    for _ = 1, backend.size do
+        local peer = backend[i]
+        i = i % backend.size + 1
+        if not tried:find(", " .. peer.address .. ":" .. peer.port .. ", ", 1, true) then
+            backend.next = i
+            return peer
+        end
+    end
+    return backend[backend.next]
+end
+
+--- balance chooses where a request goes. It never fails: without an endpoint,
+-- the request goes to the server that answers 503.
+function M.balance()
+    local version = data:get("version")
+    if version ~= seen then
+        refresh(version)
+    end
+    local id = var.route
+    local route = routes[id]
+    if not route or route.epoch ~= epoch then
+        route = current_route(id)
+    end
+    var.proxy_upstream_name = route.name -- for the access log
+    if closing then
+        ask_to_leave()
+    end
+
+    local backend = route.backend
+    local size = backend.size
+    if size == 0 then
+        set_current_peer(unavailable)
+        return
+    end
+    local peer
+    if size == 1 then
+        peer = backend[1]
+    elseif get_last_failure() then
+        peer = another(backend)
+    else
+        local i = backend.next
+        peer = backend[i]
+        if i < size then
+            backend.next = i + 1
+        else
+            backend.next = 1
+        end
+        set_more_tries(backend.more)
+    end
+    if not set_current_peer(peer.address, peer.port) then
+        set_current_peer(unavailable)
+    end
+end
+
+--- init runs in the master: address is that of the server that answers 503.
+function M.init(address)
+    unavailable = address
+end
+
+--- start runs in a worker, before its first request.
+function M.start(of)
+    generation = items.padded(of)
+    math.randomseed(ngx.now() * 1000 + ngx.worker.pid() * 7919)
+end
+
+return M

@@ -1,0 +1,122 @@
+-- A TLS server name → the certificate and key of the handshake.
+-- Nothing is parsed in a handshake but a certificate that this worker has not
+-- served before, and nothing is kept for names that a client makes up.
+
+local cjson = require("cjson.safe")
+local ffi = require("ffi")
+local ssl = require("ngx.ssl")
+
+local M = {}
+
+ffi.cdef[[
+void *OPENSSL_sk_value(const void *stack, int index);
+int X509_check_private_key(const void *certificate, const void *key);
+void ERR_clear_error(void);
+]]
+
+local data = ngx.shared.sallyport_data
+local SWEEP_SECONDS = 60
+
+local parsed = {} -- by certificate id: { chain, key }, or false where it is broken
+local swept = 0
+
+-- sweep forgets certificates that have gone from the data.
+local function sweep()
+    local now = ngx.now()
+    if now - swept < SWEEP_SECONDS then
+        return
+    end
+    swept = now
+    for id in pairs(parsed) do
+        if not data:get("c:" .. id) then
+            parsed[id] = nil
+        end
+    end
+end
+
+local function parse(text)
+    local value, err = cjson.decode(text)
+    if type(value) ~= "table" or type(value.chain) ~= "string" or type(value.key) ~= "string" then
+        return nil, err or "malformed item"
+    end
+    local chain, key
+    chain, err = ssl.parse_pem_cert(value.chain)
+    if not chain then
+        return nil, err
+    end
+    key, err = ssl.parse_pem_priv_key(value.key)
+    if not key then
+        return nil, err
+    end
+    if ffi.C.X509_check_private_key(ffi.C.OPENSSL_sk_value(chain, 0), key) ~= 1 then
+        ffi.C.ERR_clear_error()
+        return nil, "the key is not that of the certificate"
+    end
+    return { chain = chain, key = key }
+end
+
+-- of returns the parsed certificate of an id, or nil.
+local function of(id)
+    local certificate = parsed[id]
+    if certificate == nil then
+        sweep()
+        local text = data:get("c:" .. id)
+        if not text then
+            return nil
+        end
+        local err
+        certificate, err = parse(text)
+        if not certificate then
+            ngx.log(ngx.ERR, "certificate ", id, " cannot be used: ", err)
+            certificate = false
+        end
+        parsed[id] = certificate
+    end
+    return certificate or nil
+end
+
+local function look_up(host)
+    local text = data:get("h:" .. host)
+    local id = text and cjson.decode(text)
+    return type(id) == "string" and of(id) or nil
+end
+
+local function find(name)
+    if name then
+        name = name:lower():gsub("%.$", "")
+        local certificate = look_up(name)
+        if certificate then
+            return certificate
+        end
+        local dot = name:find(".", 1, true)
+        if dot then
+            certificate = look_up("*" .. name:sub(dot))
+            if certificate then
+                return certificate
+            end
+        end
+    end
+    return look_up("")
+end
+
+--- certificate answers a handshake. Where there is nothing that can be used,
+-- it leaves the certificate that nginx.conf names.
+function M.certificate()
+    local certificate = find(ssl.server_name())
+    if not certificate then
+        return
+    end
+    -- Or an RSA default beside an ECDSA one of ours would be offered too.
+    local ok, err = ssl.clear_certs()
+    if ok then
+        ok, err = ssl.set_cert(certificate.chain)
+    end
+    if ok then
+        ok, err = ssl.set_priv_key(certificate.key)
+    end
+    if not ok then
+        ngx.log(ngx.ERR, "certificate cannot be set: ", err)
+    end
+end
+
+return M

@@ -1,0 +1,139 @@
+-- Rows of numbers of single workers → the rows of all, in shared memory, and
+-- those as the controller reads them.
+-- A row is an array of doubles: the number of requests, then for each
+-- histogram its sum, its count and its buckets.
+
+local cjson = require("cjson.safe")
+local ffi = require("ffi")
+local items = require("sallyport.data")
+
+local M = {}
+
+local dict = ngx.shared.sallyport_requests
+local HISTOGRAMS = {
+    { "request_duration", "time" }, { "connect_duration", "time" },
+    { "header_duration", "time" }, { "response_duration", "time" },
+    { "request_size", "length" }, { "response_size", "length" }, { "bytes_sent", "size" },
+}
+-- After a worker that died with the lock, others go on in as many seconds.
+local LOCK_SECONDS = 2
+
+local at, buckets, width, scratch
+
+--- key names a row. It is the only place for what the row's labels come from.
+function M.key(route, method, status)
+    return "row:" .. route .. " " .. method .. " " .. status
+end
+
+--- lock makes this worker the only one that changes shared rows; patience is
+-- in milliseconds. It spins: a worker that ends cannot sleep.
+function M.lock(patience)
+    ngx.update_time()
+    local deadline = ngx.now() + patience / 1000
+    while not dict:safe_add("lock", true, LOCK_SECONDS) do
+        if ngx.now() >= deadline then
+            return false
+        end
+        ngx.update_time()
+    end
+    return true
+end
+
+function M.unlock()
+    dict:delete("lock")
+end
+
+--- add adds a row to the shared one; false where there is no memory for it.
+function M.add(key, row)
+    local old = dict:get(key)
+    local size = width * 8
+    if old and #old == size then
+        ffi.copy(scratch, old, size)
+        for i = 0, width - 1 do
+            scratch[i] = scratch[i] + row[i]
+        end
+        return dict:safe_set(key, ffi.string(scratch, size))
+    end
+    return dict:safe_set(key, ffi.string(row, size))
+end
+
+--- add_overflow counts requests for which there was no row.
+function M.add_overflow(n)
+    if n > 0 then
+        dict:incr("overflow", n)
+    end
+end
+
+local function present(route, method, status, row)
+    local s = {
+        host = route.host, path = route.path, namespace = route.namespace,
+        ingress = route.ingress, service = route.service, canary = "",
+        method = method, status = status, requests = row[0],
+    }
+    for name, offset in pairs(at) do
+        local list = {}
+        for i = 1, buckets[name] do
+            list[i] = row[offset + 1 + i]
+        end
+        s[name] = { sum = row[offset], count = row[offset + 1], buckets = list }
+    end
+    return s
+end
+
+-- one returns a shared row with its labels, or nil where its route has gone.
+local function one(key)
+    local id, method, status = key:match("^row:(%S+) (%S+) (%S+)$")
+    local text = id and items.dict:get("r:" .. id)
+    local route = text and cjson.decode(text)
+    local numbers = dict:get(key)
+    if type(route) ~= "table" or not numbers or #numbers ~= width * 8 then
+        return nil
+    end
+    ffi.copy(scratch, numbers, #numbers)
+    return present(route, method, status, scratch)
+end
+
+--- all returns the rows of routes that exist, and forgets those of others.
+function M.all()
+    local list = {}
+    for _, key in ipairs(dict:get_keys(0)) do
+        if key:sub(1, 4) == "row:" then
+            local s = one(key)
+            if s then
+                list[#list + 1] = s
+            else
+                dict:delete(key)
+            end
+        end
+    end
+    -- An empty table would be encoded as an object.
+    return { series = #list > 0 and list or nil, overflow = dict:get("overflow") }
+end
+
+-- Numbers that were counted by other bounds mean nothing by these.
+local function forget_other(bounds)
+    local text = table.concat(bounds.time, " ") .. "/" .. table.concat(bounds.length, " ") ..
+        "/" .. table.concat(bounds.size, " ")
+    if dict:get("bounds") ~= text then
+        dict:flush_all()
+        dict:flush_expired()
+        dict:set("bounds", text)
+        dict:set("overflow", 0)
+    end
+end
+
+--- init runs in the master. It returns where each histogram begins in a row,
+-- and how many numbers a row has.
+function M.init(bounds)
+    at, buckets, width = {}, {}, 1
+    for _, h in ipairs(HISTOGRAMS) do
+        local name, count = h[1], #bounds[h[2]] + 1
+        at[name], buckets[name] = width, count
+        width = width + 2 + count
+    end
+    scratch = ffi.new("double[?]", width)
+    forget_other(bounds)
+    return at, width
+end
+
+return M

@@ -1,0 +1,66 @@
+package template
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var bare = regexp.MustCompile(`^[-/._~a-zA-Z0-9:@%+]+$`)
+
+var errControl = errors.New("text with control characters can't be written into nginx.conf")
+
+// quote writes a text as one word of nginx.conf, so that nginx reads back just
+// that text. It is for places in which nginx does not look for variables. It
+// refuses control characters, which no path, host or format has.
+func quote(s string) (string, error) {
+	if bare.MatchString(s) {
+		return s, nil
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return "", fmt.Errorf("%w: %q", errControl, s)
+		}
+	}
+	// Within quotes nginx undoes a backslash before a quote, a backslash, and
+	// t, r, n; before anything else it keeps it (ngx_conf_read_token).
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`, nil
+}
+
+var hostText = regexp.MustCompile(`^(\*\.)?[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?$`)
+
+// serverName writes a host as nginx's server_name. nginx's own wildcard takes
+// any number of labels and an Ingress's takes one, so that is an expression.
+func serverName(host string) (string, error) {
+	if host == "" {
+		return "_", nil
+	}
+	if !hostText.MatchString(host) {
+		return "", fmt.Errorf("%q is not a host", host)
+	}
+	parent, wildcard := strings.CutPrefix(host, "*.")
+	if !wildcard {
+		return host, nil
+	}
+	return quote(`~^[^.]+\.` + regexp.QuoteMeta(parent) + `$`)
+}
+
+// nginxTime writes a duration with the unit that loses nothing.
+func nginxTime(d time.Duration) string {
+	if d%time.Second == 0 {
+		return strconv.Itoa(int(d/time.Second)) + "s"
+	}
+	return strconv.Itoa(int(d/time.Millisecond)) + "ms"
+}
+
+// luaNumbers writes the elements of a Lua list.
+func luaNumbers(list []float64) string {
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	return strings.Join(texts, ", ")
+}

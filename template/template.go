@@ -1,0 +1,223 @@
+// Package template turns a model.Config into the bytes that nginx is given:
+// nginx.conf, and the data items that are pushed to Lua.
+//
+// It decides nothing: what a route does is in the model. A user's text gets
+// into nginx.conf through quote.go alone. It reads no clock and no file; equal
+// configs give equal bytes.
+package template
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"math/bits"
+	"reflect"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/Masterminds/sprig/v3"
+
+	"github.com/sallyport-ingress/sallyport/controller/model"
+)
+
+//go:embed *.tmpl
+var files embed.FS
+
+// An Environment is what nginx.conf has to say of the machine: folders and
+// programs, none of which a user of the cluster can choose.
+type Environment struct {
+	Dir         string // the work folder
+	Lua         string // the folder of our Lua
+	Pid         string
+	Control     string // path of the control socket
+	Unavailable string // path of the socket that answers 503
+	DefaultCert string // PEM files of the certificate for all other hosts
+	DefaultKey  string
+	Modules     []string // .so files to load, in order
+	Version     [3]int   // nginx's
+	User        string   // workers' user and group; "" where nginx has no right to change it
+	OpenFiles   int      // how many files a process may hold open
+	AccessLog   string   // where the access log goes unless the ConfigMap says
+	Resty       string   // extra folder of Lua libraries; "" for Lua's own path
+	Buckets     Buckets
+}
+
+// Buckets are the upper bounds of the metrics' histograms.
+type Buckets struct {
+	Time   []float64 // seconds
+	Length []float64 // bytes, of requests and responses
+	Size   []float64 // bytes, of what was sent
+}
+
+// A Renderer renders. It keeps the text of each server from the last call, so
+// that a change costs what changed. It is for one goroutine.
+type Renderer struct {
+	env      Environment
+	tmpl     *template.Template
+	settings model.Settings // those that servers were rendered with
+	servers  map[string]rendered
+	items    items
+}
+
+type rendered struct {
+	server model.Server
+	text   []byte
+}
+
+// New parses the embedded templates.
+func New(env Environment) (*Renderer, error) {
+	all := sprig.TxtFuncMap()
+	t, err := template.New("").Funcs(template.FuncMap{
+		"ternary": all["ternary"],
+		"join":    all["join"],
+		"quote":   quote,
+		"name":    serverName,
+		"time":    nginxTime,
+		"numbers": luaNumbers,
+	}).ParseFS(files, "*.tmpl")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	return &Renderer{env: env, tmpl: t, servers: map[string]rendered{}}, nil
+}
+
+// placeholder stands where the generation goes until it is known; it is as
+// long as a generation.
+const placeholder = "0000000000000000"
+
+// A Conf is a rendered nginx.conf.
+type Conf struct {
+	Bytes      []byte
+	Generation string // a digest of the bytes
+	// lines holds the line on which each server begins, and then the one after the last.
+	lines []int
+	hosts []string
+}
+
+// Server is the text of a host's server block, "" where there is none.
+func (c *Conf) Server(host string) string {
+	i := slices.Index(c.hosts, host)
+	if i < 0 {
+		return ""
+	}
+	lines := strings.SplitAfter(string(c.Bytes), "\n")
+	return strings.Join(lines[c.lines[i]-1:c.lines[i+1]-1], "")
+}
+
+// Conf renders nginx.conf. An error names the server that has a text which
+// can't be written down; nothing is rendered then.
+func (r *Renderer) Conf(c *model.Config) (*Conf, error) { return r.conf(c.Settings, c.Servers, true) }
+
+// Sample renders an nginx.conf with those servers alone, for a test of what
+// changed that costs what changed.
+func (r *Renderer) Sample(s model.Settings, servers []model.Server) (*Conf, error) {
+	return r.conf(s, servers, false)
+}
+
+func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*Conf, error) {
+	if !reflect.DeepEqual(s, r.settings) {
+		r.settings, r.servers = s, map[string]rendered{}
+	}
+	frame := &frame{Settings: s, Env: r.env, Generation: placeholder}
+	frame.measure(servers)
+
+	var b bytes.Buffer
+	if err := r.tmpl.ExecuteTemplate(&b, "nginx.conf.tmpl", frame); err != nil {
+		return nil, fmt.Errorf("nginx.conf: %w", err)
+	}
+	head, tail, ok := bytes.Cut(b.Bytes(), []byte(serversMark))
+	if !ok {
+		return nil, fmt.Errorf("nginx.conf: the template has no place for servers")
+	}
+	out := bytes.Clone(head)
+	conf := &Conf{lines: []int{1 + bytes.Count(head, []byte("\n"))}}
+	texts := make(map[string]rendered, len(servers))
+	for _, server := range servers {
+		text, err := r.server(frame, server)
+		if err != nil {
+			return nil, &ServerError{Host: server.Host, Err: err}
+		}
+		texts[server.Host] = rendered{server, text}
+		out = append(out, text...)
+		conf.hosts = append(conf.hosts, server.Host)
+		conf.lines = append(conf.lines, conf.lines[len(conf.lines)-1]+bytes.Count(text, []byte("\n")))
+	}
+	if keep {
+		r.servers = texts
+	}
+	conf.Bytes = append(out, tail...)
+	conf.Generation = seal(conf.Bytes)
+	return conf, nil
+}
+
+// A ServerError says which server can't be rendered.
+type ServerError struct {
+	Host string
+	Err  error
+}
+
+func (e *ServerError) Error() string { return fmt.Sprintf("server %q: %v", e.Host, e.Err) }
+
+// Unwrap is the reason.
+func (e *ServerError) Unwrap() error { return e.Err }
+
+// serversMark is where the template wants the servers.
+const serversMark = "@servers@\n"
+
+// seal puts the digest of the file into it, in the placeholder's place.
+func seal(conf []byte) string {
+	sum := sha256.Sum256(conf)
+	generation := hex.EncodeToString(sum[:len(placeholder)/2])
+	at := bytes.Index(conf, []byte(placeholder))
+	copy(conf[at:], generation)
+	return generation
+}
+
+func (r *Renderer) server(f *frame, s model.Server) ([]byte, error) {
+	if old, ok := r.servers[s.Host]; ok && old.server.Equal(s) {
+		return old.text, nil
+	}
+	var b bytes.Buffer
+	err := r.tmpl.ExecuteTemplate(&b, "server.tmpl", serverView{Server: s, frame: f})
+	return b.Bytes(), err
+}
+
+// A frame is what the templates see of everything but one server.
+type frame struct {
+	model.Settings
+	Env        Environment
+	Generation string
+
+	NamesHashSize   int // entries
+	NamesHashBucket int // bytes
+}
+
+// measure sizes the hash of server names: nginx refuses a file in which the
+// longest name doesn't fit a bucket, or the table is too full.
+func (f *frame) measure(servers []model.Server) {
+	longest := 0
+	for _, s := range servers {
+		longest = max(longest, len(s.Host))
+	}
+	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
+	f.NamesHashSize = max(1024, powerOfTwo(2*len(servers)))
+}
+
+func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
+
+// HTTP2Listen says whether this nginx wants http2 on the listen line; from
+// 1.25.1 it is a directive of its own.
+func (f *frame) HTTP2Listen() bool { return f.HTTP2 && !f.HTTP2Directive() }
+
+// HTTP2Directive is the opposite.
+func (f *frame) HTTP2Directive() bool {
+	return f.HTTP2 && slices.Compare(f.Env.Version[:], []int{1, 25, 1}) >= 0
+}
+
+type serverView struct {
+	model.Server
+	*frame
+}

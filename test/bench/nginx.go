@@ -1,0 +1,65 @@
+package main
+
+import (
+	"embed"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"text/template"
+)
+
+//go:embed hand.conf.tmpl backend.conf.tmpl
+var confs embed.FS
+
+// handWritten is what the templates of nginx.conf are filled with.
+type handWritten struct {
+	Dir              string // its files
+	User             string // "" where this process isn't root
+	HTTP, HTTPS      int
+	Host             string
+	Backend          string // address and port
+	Upstream         string // the upstream's name in the log
+	AccessLog        string // "" for none
+	Certificate, Key string // files
+}
+
+// startNginx runs nginx on one of the templates until the session ends. It
+// returns once nginx accepts connections at the address.
+func startNginx(s *session, binary, name string, h handWritten, address string) *process {
+	h.User = workerUser(s)
+	conf := filepath.Join(h.Dir, "nginx.conf")
+	f, err := os.Create(conf)
+	s.must(err, name)
+	t, err := template.ParseFS(confs, name)
+	s.must(err, name)
+	s.must(t.Execute(f, h), name)
+	s.must(f.Close(), name)
+
+	p := start(s, h.Dir, exec.Command(binary, "-c", conf, "-p", h.Dir, "-e", "stderr"))
+	p.await(s, "it accepts connections", func() bool { return accepts(address) })
+	return p
+}
+
+func accepts(address string) bool {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// workerUser is whom root's nginx runs its workers as. Debian's group of nobody
+// has another name than nobody's own, so both have to be named.
+func workerUser(s *session) string {
+	if os.Geteuid() != 0 {
+		return ""
+	}
+	u, err := user.Lookup("nobody")
+	s.must(err, "user for nginx's workers")
+	g, err := user.LookupGroupId(u.Gid)
+	s.must(err, "group for nginx's workers")
+	return u.Username + " " + g.Name
+}

@@ -1,0 +1,79 @@
+package cluster
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// A process is a program that this package started, with what it says in a file.
+type process struct {
+	cmd  *exec.Cmd
+	log  string
+	done chan struct{} // closed when the process has ended
+}
+
+func start(log string, environment []string, program string, args ...string) (*process, error) {
+	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	c := exec.Command(program, args...)
+	c.Env, c.Stdout, c.Stderr = environment, f, f
+	// A session of its own: Ctrl-C reaches the tests, and they end their processes.
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: c, log: log, done: make(chan struct{})}
+	go func() {
+		_ = c.Wait() // its result is in ProcessState
+		close(p.done)
+	}()
+	return p, nil
+}
+
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// signal is without effect on a process that has ended.
+func (p *process) signal(s syscall.Signal) {
+	if !p.ended() {
+		_ = p.cmd.Process.Signal(s)
+	}
+}
+
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.done
+}
+
+// status is how the process ended, such as "exit status 1".
+func (p *process) status() string { return p.cmd.ProcessState.String() }
+
+// text is what the process has said so far.
+func (p *process) text() string {
+	b, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// tail gives the last lines of a text.
+func tail(text string, lines int) string {
+	all := bytes.SplitAfter([]byte(text), []byte("\n"))
+	if cut := len(all) - lines; cut > 0 {
+		return fmt.Sprintf("(%d lines before)\n%s", cut, bytes.Join(all[cut:], nil))
+	}
+	return text
+}
