@@ -36,7 +36,8 @@ type Nginx struct {
 	lock    *os.File
 	control control
 
-	changing sync.Mutex // held by Start, Adopt, Test, Reload, Quit
+	changing sync.Mutex // held by Start, Adopt, Test, Reload, Quit, Close
+	closed   bool       // guarded by changing
 
 	mu      sync.Mutex // guards what follows
 	process *process   // the last master that was started or adopted, or nil
@@ -104,6 +105,10 @@ func (n *Nginx) setCurrent(p *process) {
 func (n *Nginx) Close() error {
 	n.changing.Lock()
 	defer n.changing.Unlock()
+	if n.closed {
+		return nil // the folder may be another controller's by now
+	}
+	n.closed = true
 	var err error
 	if n.Pid() == 0 {
 		err = n.paths.clear()

@@ -35,8 +35,9 @@ func (p *process) running() bool {
 func (n *Nginx) launch() (*process, error) {
 	cmd := exec.Command(n.options.Binary, "-c", n.paths.Conf, "-p", n.paths.Dir,
 		// nginx's words go to the controller's stderr, which cannot be read
-		// back. The worst of them go to a file as well.
-		"-g", "error_log "+n.paths.emerg+" emerg;")
+		// back. The worst of them go to a file as well: -e is the log until
+		// nginx.conf has been read, -g the one from then on.
+		"-e", n.paths.emerg, "-g", "error_log "+n.paths.emerg+" emerg;")
 	cmd.Stdout, cmd.Stderr = n.options.Stdout, n.options.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

@@ -11,11 +11,16 @@ import (
 
 var bare = regexp.MustCompile(`^[-/._~a-zA-Z0-9:@%+]+$`)
 
-var errControl = errors.New("text with control characters can't be written into nginx.conf")
+var (
+	errControl   = errors.New("text with control characters can't be written into nginx.conf")
+	errBackslash = errors.New("text that ends in a backslash can't be written into nginx.conf")
+)
 
-// quote writes a text as one word of nginx.conf, so that nginx reads back just
-// that text. It is for places in which nginx does not look for variables. It
-// refuses control characters, which no path, host or format has.
+// quote writes a text as one word of nginx.conf, so that nginx, and every other
+// reader of the file, reads back just that text. It is for places in which
+// nginx does not look for variables, or where variables are meant. It refuses
+// what has no business in a path, a host or a format: control characters, and
+// a backslash at the end, which some readers take for an escaped quote.
 func quote(s string) (string, error) {
 	if bare.MatchString(s) {
 		return s, nil
@@ -25,9 +30,16 @@ func quote(s string) (string, error) {
 			return "", fmt.Errorf("%w: %q", errControl, s)
 		}
 	}
+	if strings.HasSuffix(s, `\`) {
+		return "", fmt.Errorf("%w: %q", errBackslash, s)
+	}
+	mark := `"`
+	if strings.Contains(s, `"`) && !strings.Contains(s, `'`) {
+		mark = `'`
+	}
 	// Within quotes nginx undoes a backslash before a quote, a backslash, and
 	// t, r, n; before anything else it keeps it (ngx_conf_read_token).
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`, nil
+	return mark + strings.NewReplacer(`\`, `\\`, mark, `\`+mark).Replace(s) + mark, nil
 }
 
 var hostText = regexp.MustCompile(`^(\*\.)?[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?$`)

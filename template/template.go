@@ -12,6 +12,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"math/bits"
 	"reflect"
 	"slices"
@@ -70,16 +71,26 @@ type rendered struct {
 // New parses the embedded templates.
 func New(env Environment) (*Renderer, error) {
 	all := sprig.TxtFuncMap()
-	t, err := template.New("").Funcs(template.FuncMap{
+	t := template.New("").Funcs(template.FuncMap{
 		"ternary": all["ternary"],
-		"join":    all["join"],
 		"quote":   quote,
 		"name":    serverName,
 		"time":    nginxTime,
 		"numbers": luaNumbers,
-	}).ParseFS(files, "*.tmpl")
+	})
+	names, err := fs.Glob(files, "*.tmpl")
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
+	}
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("templates: %w", err)
+		}
+		// The newline at a file's end is the file's, not the template's.
+		if _, err := t.New(name).Parse(strings.TrimSuffix(string(text), "\n")); err != nil {
+			return nil, fmt.Errorf("templates: %w", err)
+		}
 	}
 	return &Renderer{env: env, tmpl: t, servers: map[string]rendered{}}, nil
 }
@@ -182,6 +193,7 @@ func (r *Renderer) server(f *frame, s model.Server) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err := r.tmpl.ExecuteTemplate(&b, "server.tmpl", serverView{Server: s, frame: f})
+	b.WriteByte('\n')
 	return b.Bytes(), err
 }
 

@@ -58,8 +58,9 @@ func example(t *testing.T, path string) {
 	}
 }
 
-// render is the sections that the example's objects become.
-func render(t *testing.T, archive *txtar.Archive) map[string]string {
+// exampleResult is what the example's objects are built to.
+func exampleResult(t *testing.T, archive *txtar.Archive) *build.Result {
+	t.Helper()
 	dir := t.TempDir()
 	options := build.Options{
 		Classes:           build.Classes{Controller: "k8s.io/ingress-nginx", Name: "nginx"},
@@ -78,6 +79,16 @@ func render(t *testing.T, archive *txtar.Archive) map[string]string {
 		}
 	}
 	result := build.New(options).Build(store.Load(dir))
+	for i, p := range result.Problems {
+		result.Problems[i].Object.File = strings.TrimPrefix(p.Object.File, dir+"/")
+	}
+	return result
+}
+
+// render is the sections that the example's objects become.
+func render(t *testing.T, archive *txtar.Archive) map[string]string {
+	t.Helper()
+	result := exampleResult(t, archive)
 	renderer, err := template.New(exampleEnvironment())
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +99,6 @@ func render(t *testing.T, archive *txtar.Archive) map[string]string {
 	}
 	var problems strings.Builder
 	for _, p := range result.Problems {
-		p.Object.File = strings.TrimPrefix(p.Object.File, dir+"/")
 		problems.WriteString(p.String() + "\n")
 	}
 	var data strings.Builder

@@ -50,6 +50,8 @@ func TestRulesFindWhatTheyForbid(t *testing.T) {
 		{"type names", "nginx/a.go", pkg + "type Store struct{}\n", false},
 		{"sleep", "nginx/a_test.go", pkg + "func f() { time.Sleep(1) }\n", true},
 		{"sleep", "nginx/a.go", pkg + "func f() { time.Sleep(1) }\n", true},
+		{"sleep", "nginx/a.go", pkg + "import \"testing/synctest\"\nfunc f() { time.Sleep(1) }\n", true},
+		{"sleep", "nginx/a_test.go", pkg + "import \"testing/synctest\"\nfunc f() { time.Sleep(1) }\n", false},
 		{"sleep", "test/bench/a.go", pkg + "func f() { time.Sleep(1) }\n", false},
 		{"sleep", "nginx/a.go", pkg + "// time.Sleep(1)\n", false},
 		{"skip", "nginx/a_test.go", pkg + "func f() { t.SkipNow() }\n", true},

@@ -113,6 +113,7 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 	t.wanted()
 	b.forget(t)
 	slices.SortFunc(t.result.Problems, compareProblems)
+	t.result.Problems = slices.Compact(t.result.Problems)
 	return t.result
 }
 

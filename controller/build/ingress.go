@@ -132,6 +132,8 @@ func parsePath(path string) (string, error) {
 		return "/", nil
 	case path[0] != '/':
 		return "", fmt.Errorf("%.80q does not start with a slash", path)
+	case strings.HasSuffix(path, `\`):
+		return "", fmt.Errorf("%.80q ends in a backslash", path)
 	case len(path) > maxPath:
 		return "", fmt.Errorf("%.80q… is longer than %d bytes", path, maxPath)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
 // servers turns the hosts into servers, with a route and a backend for each
@@ -99,7 +100,7 @@ func (t *task) location(h *host, s slot, c *claim) model.Location {
 	if c.answer != 0 {
 		return location
 	}
-	location.Proxy = buffers(c.values.Proxy, t.result.Config.Settings)
+	location.Proxy = t.buffers(c)
 	location.Route = routeID(h.name, s)
 	route := model.Route{
 		Backend:   c.backend.ID(),
@@ -133,9 +134,16 @@ func (t *task) redirect(h *host, path string, c *claim) int {
 	return 0
 }
 
-// buffers fills in the other of size and number where only one is set: nginx
-// takes them in one directive.
-func buffers(p annotation.Proxy, s model.Settings) annotation.Proxy {
+// buffers fills in the other of size and number where only one is set, since
+// nginx takes them in one directive, and drops sizes that nginx refuses beside
+// each other.
+func (t *task) buffers(c *claim) annotation.Proxy {
+	p, s := c.values.Proxy, &t.result.Config.Settings
+	file := option.Bytes(cmp.Or(p.MaxTempFileSize, s.ProxyMaxTempFileSize))
+	if file != 0 && file < option.Bytes(cmp.Or(p.BufferSize, s.ProxyBufferSize)) {
+		t.problem(objectOf(c.ingress), t.o.AnnotationsPrefix+"/proxy-max-temp-file-size", "is less than proxy-buffer-size, which nginx refuses; both are left as in the ConfigMap")
+		p.MaxTempFileSize, p.BufferSize = "", ""
+	}
 	if p.BufferSize != "" || p.BuffersNumber != 0 {
 		p.BufferSize = cmp.Or(p.BufferSize, s.ProxyBufferSize)
 		p.BuffersNumber = cmp.Or(p.BuffersNumber, s.ProxyBuffersNumber)

@@ -94,7 +94,7 @@ func SizeFrom(least, most int64) Check[string] {
 			if err != nil {
 				return "", err
 			}
-			if n := bytesOf(size); n < least || n > most {
+			if n := Bytes(size); n < least || n > most {
 				return "", fmt.Errorf("%s is not in the range from %d to %d bytes", quote(s), least, most)
 			}
 			return size, nil
@@ -102,8 +102,8 @@ func SizeFrom(least, most int64) Check[string] {
 	}
 }
 
-// bytesOf is how many bytes a size means that Size has accepted.
-func bytesOf(size string) int64 {
+// Bytes is how many bytes a size means that Size has accepted.
+func Bytes(size string) int64 {
 	digits := strings.TrimRight(size, "kKmMgG")
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {

@@ -11,9 +11,6 @@ const DefaultLogFormat = `$remote_addr - $remote_user [$time_local] "$request" $
 	`$request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] ` +
 	`$upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id`
 
-// logText accepts any one-line text: quoting is the template's.
-var logText = option.Pattern(`[^\x00-\x08\x0a-\x1f\x7f]+`, "one line of text with nginx variables")
-
 var logPath = option.Pattern(`/[-_./a-zA-Z0-9]+`, "an absolute path")
 
 func readLogs(r *option.Reader, s *model.Settings) {
@@ -23,7 +20,7 @@ func readLogs(r *option.Reader, s *model.Settings) {
 	s.ErrorLogLevel = text(r, "error-log-level", "notice",
 		option.OneOf("debug", "info", "notice", "warn", "error", "crit", "alert", "emerg"),
 		"The least severe level that nginx logs, to standard error.")
-	s.LogFormat = text(r, "log-format-upstream", DefaultLogFormat, logText, "The format of the access log.")
+	s.LogFormat = text(r, "log-format-upstream", DefaultLogFormat, logFormat, "The format of the access log.")
 	json := flag(r, "log-format-escape-json", false, "Escapes variables in the access log for JSON.")
 	none := flag(r, "log-format-escape-none", false, "Escapes nothing in the access log.")
 	switch {

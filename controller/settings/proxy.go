@@ -18,6 +18,10 @@ func readProxy(r *option.Reader, s *model.Settings) {
 	s.ProxyBufferSize = text(r, "proxy-buffer-size", "4k", bufferSize, "The buffer, in bytes, for the first part of a response; its headers must fit.")
 	s.ProxyBuffersNumber = number(r, "proxy-buffers-number", 4, 3, 1024, "How many buffers of proxy-buffer-size one response may take.")
 	s.ProxyMaxTempFileSize = size(r, "proxy-max-temp-file-size", "1024m", "The largest file, in bytes, for the part of a buffered response that memory can't hold. 0 writes none.")
+	if most := option.Bytes(s.ProxyMaxTempFileSize); most != 0 && most < option.Bytes(s.ProxyBufferSize) {
+		r.Reject("proxy-max-temp-file-size", "is less than proxy-buffer-size, which nginx refuses; 1024m is taken")
+		s.ProxyMaxTempFileSize = "1024m"
+	}
 	s.ProxyNextUpstream = text(r, "proxy-next-upstream", "error timeout", nextUpstream, "In which cases another endpoint is tried.")
 	s.ProxyNextUpstreamTries = number(r, "proxy-next-upstream-tries", 3, 0, 1000, "How many endpoints are tried in all; 0 sets no limit.")
 	s.ProxyNextUpstreamTimeout = seconds(r, "proxy-next-upstream-timeout", 0, "How long endpoints may be tried in all; 0 sets no limit.")

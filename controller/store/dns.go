@@ -143,7 +143,11 @@ func exchange(ctx context.Context, conf *dns.ClientConfig, server, full string, 
 	question := new(dns.Msg).SetQuestion(full, family)
 	var answer *dns.Msg
 	for _, network := range []string{"udp", "tcp"} {
-		client := dns.Client{Net: network, Timeout: time.Duration(max(conf.Timeout, 1)) * time.Second}
+		client := dns.Client{
+			Net:     network,
+			UDPSize: 4096, // room for servers that send more than they should
+			Timeout: time.Duration(max(conf.Timeout, 1)) * time.Second,
+		}
 		got, _, err := client.ExchangeContext(ctx, question, server)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", server, err)
@@ -169,7 +173,7 @@ func read(answer *dns.Msg, full string, family uint16) finding {
 			aliases[dns.CanonicalName(c.Hdr.Name)] = c
 		}
 	}
-	name, f := dns.CanonicalName(full), finding{ttl: 1<<31 - 1}
+	name, f := dns.CanonicalName(full), finding{ttl: seconds(1<<31 - 1)}
 	for range len(aliases) { // a chain is no longer than this, or it is a circle
 		c := aliases[name]
 		if c == nil {

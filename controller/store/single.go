@@ -28,6 +28,10 @@ const (
 	patience = 3
 )
 
+// errTooOld ends a watch whose version the server no longer knows. That is
+// daily routine: the object is read anew.
+var errTooOld = errors.New("the version is too old")
+
 // A reader reads one object of an API server.
 type reader struct {
 	get   func(context.Context, metav1.GetOptions) (metav1.Object, error)
@@ -86,7 +90,10 @@ func (one *single) follow(ctx context.Context, read reader) error {
 		return fmt.Errorf("watch: %w", err)
 	}
 	defer w.Stop()
-	return one.listen(ctx, w)
+	if err := one.listen(ctx, w); !errors.Is(err, errTooOld) {
+		return err
+	}
+	return nil
 }
 
 // get asks for the object. That there is none is an answer.
@@ -132,7 +139,7 @@ func (one *single) event(e watch.Event) error {
 	if e.Type == watch.Error {
 		err := apierrors.FromObject(e.Object)
 		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-			return nil // read anew
+			return errTooOld
 		}
 		return fmt.Errorf("watch: %w", err)
 	}

@@ -24,18 +24,18 @@ type trouble struct {
 
 func (t *trouble) handle(_ context.Context, _ *cache.Reflector, err error) {
 	optional := t.kind == classes && apierrors.IsForbidden(err)
+	// A watch that the server ends, or that got too old, is daily routine.
+	routine := apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || errors.Is(err, io.EOF)
+	switch {
+	case routine || !t.isNew(err.Error()):
+	case optional:
+		t.log.Warn("IngressClasses may not be read: going on without them", "error", err)
+	default:
+		t.log.Warn("cannot read from the API server, trying again", "kind", string(t.kind), "error", err)
+	}
 	if optional {
 		t.refused()
 	}
-	// A watch that the server ends, or that got too old, is daily routine.
-	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || isEOF(err) || !t.isNew(err.Error()) {
-		return
-	}
-	if optional {
-		t.log.Warn("IngressClasses may not be read: going on without them", "error", err)
-		return
-	}
-	t.log.Warn("cannot read from the API server, trying again", "kind", string(t.kind), "error", err)
 }
 
 func (t *trouble) isNew(text string) bool {
@@ -53,6 +53,3 @@ func (t *trouble) over() {
 	defer t.mu.Unlock()
 	t.last = ""
 }
-
-// isEOF says that a connection ended without anybody having done wrong.
-func isEOF(err error) bool { return errors.Is(err, io.EOF) }

@@ -17,6 +17,10 @@ import (
 // manifest; without a bound one file could take all memory.
 const largestFile = 64 << 20
 
+// mostFolders is how many folders are read. A link to / must not bring in a
+// whole machine, nor use up its watches.
+const mostFolders = 10_000
+
 // A finder walks a folder for manifests.
 type finder struct {
 	// watch is told each folder on which the files found depend, before it is
@@ -52,6 +56,9 @@ func (f *finder) folder(dir string) error {
 	actual, err := filepath.EvalSymlinks(dir)
 	if err != nil || f.visited[actual] {
 		return err
+	}
+	if len(f.visited) == mostFolders {
+		return fmt.Errorf("there are more than %d folders", mostFolders)
 	}
 	f.depend(actual)
 	f.visited[actual] = true

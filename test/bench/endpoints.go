@@ -32,7 +32,7 @@ func endpointTrial(s *session, w *world, i int) (sent, answered time.Duration) {
 	defer k.close()
 	next := w.addresses(1)[0]
 	change := func() error { return w.setEndpoints(context.Background(), i, next) }
-	return untilSeen(s, change, func() bool {
+	return untilSeen(s, k, change, func() bool {
 		a, err := k.do()
 		s.must(err, "request while an endpoint changes")
 		if a.status != http.StatusOK {

@@ -110,10 +110,10 @@ func serveEverywhere(s *session) {
 	cluster.Serve(s, mux, fmt.Sprintf(":%d", backendPort))
 }
 
-// untilSeen makes a change at the API server and polls until it is seen. The
-// times run from sending the change, and from the API server's answer to it: 0
+// untilSeen makes a change at the API server and polls until it is seen, with a
+// pause after each poll: the client's. The times run from sending the change, and from the API server's answer to it: 0
 // where the change was seen before that answer.
-func untilSeen(s *session, change func() error, seen func() bool) (sent, answered time.Duration) {
+func untilSeen(s *session, k *client, change func() error, seen func() bool) (sent, answered time.Duration) {
 	const never = time.Minute
 	type result struct {
 		at  time.Time
@@ -129,7 +129,7 @@ func untilSeen(s *session, change func() error, seen func() bool) (sent, answere
 		if time.Since(start) > never {
 			s.Fatalf("a change was not seen within %v", never)
 		}
-		time.Sleep(pollPause)
+		k.idle(pollPause)
 	}
 	end := time.Now()
 	r := <-done

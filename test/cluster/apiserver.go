@@ -52,7 +52,7 @@ func (c *Cluster) prepareAPIServer() (err error) {
 // address and data, and waits until it is ready.
 func (c *Cluster) StartAPIServer() (err error) {
 	in := func(name string) string { return filepath.Join(c.dir, name) }
-	c.apiserver, err = start(in("apiserver.log"), os.Environ(), c.program,
+	c.apiserver, err = start(in("apiserver.log"), c.program,
 		"--etcd-servers="+c.etcdURL, "--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(c.port), "--cert-dir="+in("certs"), "--advertise-address=10.244.255.254",
 		"--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/112",
 		"--authorization-mode=RBAC", "--token-auth-file="+in("users.csv"),

@@ -15,7 +15,7 @@ func (c *Cluster) startEtcd() error {
 	}
 	c.etcdURL = fmt.Sprintf("http://127.0.0.1:%d", ports[0])
 	peer := fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	c.etcd, err = start(filepath.Join(c.dir, "etcd.log"), os.Environ(), os.Getenv(etcdVariable),
+	c.etcd, err = start(filepath.Join(c.dir, "etcd.log"), os.Getenv(etcdVariable),
 		"--data-dir", filepath.Join(c.dir, "etcd"), "--unsafe-no-fsync",
 		"--listen-client-urls", c.etcdURL, "--advertise-client-urls", c.etcdURL,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer)

@@ -15,20 +15,34 @@ type process struct {
 	done chan struct{} // closed when the process has ended
 }
 
-func start(log string, environment []string, program string, args ...string) (*process, error) {
-	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+// A program is what a process is started from.
+type program struct {
+	path, log string
+	args, env []string
+	user      uint32 // 0: the one of the tests
+}
+
+func start(log string, path string, args ...string) (*process, error) {
+	return program{path: path, log: log, args: args, env: os.Environ()}.start()
+}
+
+func (g program) start() (*process, error) {
+	f, err := os.OpenFile(g.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	c := exec.Command(program, args...)
-	c.Env, c.Stdout, c.Stderr = environment, f, f
+	c := exec.Command(g.path, g.args...)
+	c.Env, c.Stdout, c.Stderr = g.env, f, f
 	// A session of its own: Ctrl-C reaches the tests, and they end their processes.
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if g.user != 0 {
+		c.SysProcAttr.Credential = &syscall.Credential{Uid: g.user, Gid: g.user}
+	}
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd: c, log: log, done: make(chan struct{})}
+	p := &process{cmd: c, log: g.log, done: make(chan struct{})}
 	go func() {
 		_ = c.Wait() // its result is in ProcessState
 		close(p.done)

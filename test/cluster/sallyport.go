@@ -22,6 +22,8 @@ type Options struct {
 	// Before is a Sallyport whose ports and temporary folder this one takes on,
 	// as a container that is started again does.
 	Before *Sallyport
+	// User, where not 0, is the user and group to run as; that takes root.
+	User uint32
 	// Unready: don't wait until it is ready.
 	Unready bool
 }
@@ -94,7 +96,13 @@ func (s *Sallyport) start(o Options) (err error) {
 		return err
 	}
 	log.Close()
-	s.process, err = start(log.Name(), append(env, o.Env...), os.Getenv(binaryVariable), append(args, o.Args...)...)
+	p := program{log: log.Name(), env: append(env, o.Env...), path: os.Getenv(binaryVariable), args: append(args, o.Args...), user: o.User}
+	if o.User != 0 {
+		if err := os.Chown(s.Temp, int(o.User), int(o.User)); err != nil {
+			return err
+		}
+	}
+	s.process, err = p.start()
 	return err
 }
 

@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"testing"
+
+	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
 
 // Without the API server traffic goes on, and the controller waits for it.
 func TestTheAPIServerGoesAway(t *testing.T) {
-	w := inCluster(t)
+	w := &world{source: &live{cluster.Start(t)}, name: "cluster"} // its own: the others need theirs
+	w.Apply(t, nginxClass)
 	apps(t, w, 76, "web", "later")
 	w.Apply(t, web("web", "a.example.org", "web").String())
 	s := w.launch(t)

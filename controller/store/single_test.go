@@ -1,0 +1,347 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// A server is an API server that holds one Secret, as the test says.
+type server struct {
+	gets, watches []metav1.ListOptions // one for each request
+	secret        *corev1.Secret       // nil: there is none
+	fails         error                // of a GET
+	failsWatch    error
+	watch         *watch.FakeWatcher // the newest
+}
+
+func (s *server) reader(ref) reader {
+	return reader{
+		get: func(context.Context, metav1.GetOptions) (metav1.Object, error) {
+			s.gets = append(s.gets, metav1.ListOptions{})
+			if s.fails != nil {
+				return &corev1.Secret{}, s.fails
+			}
+			if s.secret == nil {
+				return &corev1.Secret{}, apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "tls")
+			}
+			return s.secret.DeepCopy(), nil
+		},
+		watch: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			s.watches = append(s.watches, o)
+			if s.failsWatch != nil {
+				return nil, s.failsWatch
+			}
+			s.watch = watch.NewFake()
+			return s.watch, nil
+		},
+	}
+}
+
+var tls = ref{secrets, key("a", "tls")}
+
+func secret(version, value string) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "tls", ResourceVersion: version, Annotations: map[string]string{"big": "x"}},
+		Data:       map[string][]byte{"tls.key": []byte(value)},
+	}
+}
+
+func forbidden(verb string) error {
+	return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "tls", errors.New("no "+verb))
+}
+
+// watched runs a test with a set that wants one Secret.
+func watched(t *testing.T, s *server, test func(*Store, *singles)) {
+	synctest.Test(t, func(t *testing.T) {
+		store := bareStore()
+		set := newSingles(s.reader, store.pending, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { set.run(ctx); close(done) }()
+		set.want([]ref{tls})
+		synctest.Wait()
+		test(store, set)
+		cancel()
+		<-done
+	})
+}
+
+// after lets time pass and says what the Secret holds then: "" without one.
+func after(s *Store, d time.Duration) (value string, c Changes) {
+	time.Sleep(d)
+	synctest.Wait()
+	snapshot, c := s.Take()
+	if o := snapshot.Secrets[tls.key]; o != nil {
+		value = string(o.Data["tls.key"])
+	}
+	return value, c
+}
+
+func problem(s *Store) string {
+	for _, all := range s.snapshot.Problems {
+		return all[0].String()
+	}
+	return ""
+}
+
+func TestSingleFollowsItsObject(t *testing.T) {
+	api := &server{secret: secret("7", "one")}
+	watched(t, api, func(s *Store, set *singles) {
+		if !set.settled() {
+			t.Error("not settled after the first answer")
+		}
+		if got, c := after(s, 0); got != "one" || len(c.Secrets) != 1 {
+			t.Errorf("found %q, %+v", got, c)
+		}
+		if s.snapshot.Secrets[tls.key].Annotations != nil {
+			t.Error("not stripped")
+		}
+		if o := api.watches[0]; o.ResourceVersion != "7" || o.FieldSelector != "metadata.name=tls" {
+			t.Errorf("watched with %+v", o)
+		}
+		other := secret("8", "other")
+		other.Name = "other"
+		api.watch.Modify(other) // a server that ignores the selector
+		api.watch.Modify(secret("9", "two"))
+		if got, _ := after(s, 0); got != "two" {
+			t.Errorf("changed to %q", got)
+		}
+		api.watch.Delete(secret("10", "two"))
+		if got, c := after(s, 0); got != "" || len(c.Secrets) != 1 {
+			t.Errorf("deleted, but %q, %+v", got, c)
+		}
+		api.watch.Add(secret("11", "three"))
+		if got, _ := after(s, 0); got != "three" {
+			t.Errorf("made anew, but %q", got)
+		}
+		if len(api.gets) != 1 {
+			t.Errorf("%d GETs for one watch", len(api.gets))
+		}
+	})
+}
+
+func TestSingleStartsAgain(t *testing.T) {
+	gone := &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusGone, Reason: metav1.StatusReasonExpired}
+	for _, c := range []struct {
+		name string
+		end  func(*watch.FakeWatcher)
+	}{
+		{"closed", func(w *watch.FakeWatcher) { w.Stop() }},
+		{"too old", func(w *watch.FakeWatcher) { w.Error(gone) }},
+		{"failed", func(w *watch.FakeWatcher) { w.Error(&metav1.Status{Code: http.StatusInternalServerError}) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			api := &server{secret: secret("7", "one")}
+			watched(t, api, func(s *Store, _ *singles) {
+				after(s, 0)
+				api.secret = secret("900", "two")
+				c.end(api.watch)
+				if got, c := after(s, 2*time.Second); got != "two" || len(c.Secrets) != 1 {
+					t.Errorf("%q, %+v", got, c)
+				}
+				c.end(api.watch)
+				if _, c := after(s, 4*time.Second); len(c.Secrets) != 0 {
+					t.Error("the same content is a change")
+				}
+				if len(api.gets) != 3 {
+					t.Errorf("%d GETs for 3 watches", len(api.gets))
+				}
+			})
+		})
+	}
+}
+
+func TestSingleMissingIsAnAnswer(t *testing.T) {
+	api := &server{}
+	watched(t, api, func(s *Store, set *singles) {
+		if !set.settled() {
+			t.Error("not settled")
+		}
+		if got, c := after(s, 0); got != "" || !c.Empty() {
+			t.Errorf("%q, %+v", got, c)
+		}
+		// Without a version the watch begins with what is there by then.
+		if v := api.watches[0].ResourceVersion; v != "" {
+			t.Errorf("watched from version %q", v)
+		}
+		api.watch.Add(secret("1", "one"))
+		if got, _ := after(s, 0); got != "one" {
+			t.Errorf("made, but %q", got)
+		}
+	})
+}
+
+func TestSingleForbiddenIsAnAnswer(t *testing.T) {
+	api := &server{fails: forbidden("get")}
+	watched(t, api, func(s *Store, set *singles) {
+		if !set.settled() {
+			t.Error("not settled")
+		}
+		after(s, 0)
+		if p := problem(s); !strings.HasPrefix(p, "Secret a/tls: may not be read: ") {
+			t.Errorf("problem %q", p)
+		}
+		asked := len(api.gets)
+		after(s, 10*time.Minute)
+		if n := len(api.gets) - asked; n < 10 || n > 60 {
+			t.Errorf("asked %d times in 10 minutes", n)
+		}
+		api.fails, api.secret = nil, secret("1", "one")
+		if got, c := after(s, time.Minute); got != "one" || problem(s) != "" || !c.Problems {
+			t.Errorf("allowed, but %q, %q", got, problem(s))
+		}
+		// Forbidden later: what was read stays.
+		api.fails = forbidden("get")
+		api.watch.Stop()
+		if got, _ := after(s, time.Minute); got != "one" || problem(s) == "" {
+			t.Errorf("forbidden later: %q, %q", got, problem(s))
+		}
+	})
+}
+
+// Roles may allow get and not watch: then changes come with the next GET.
+func TestSingleThatMayNotBeWatched(t *testing.T) {
+	api := &server{secret: secret("1", "one"), failsWatch: forbidden("watch")}
+	watched(t, api, func(s *Store, _ *singles) {
+		if got, _ := after(s, 0); got != "one" || !strings.Contains(problem(s), "watch") {
+			t.Errorf("%q, %q", got, problem(s))
+		}
+		api.secret = secret("2", "two")
+		if got, _ := after(s, time.Minute); got != "two" {
+			t.Errorf("after a minute %q", got)
+		}
+	})
+}
+
+func TestSingleServerAwayIsNoAnswer(t *testing.T) {
+	for _, away := range []error{
+		errors.New("dial tcp: connection refused"),
+		apierrors.NewUnauthorized("no token"),
+		apierrors.NewTooManyRequests("later", 1),
+		apierrors.NewServiceUnavailable("starting"),
+	} {
+		api := &server{fails: away}
+		watched(t, api, func(s *Store, set *singles) {
+			after(s, time.Hour)
+			if set.settled() || problem(s) != "" {
+				t.Errorf("%v: settled %t, %q", away, set.settled(), problem(s))
+			}
+			api.fails, api.secret = nil, secret("1", "one")
+			if got, _ := after(s, time.Minute); got != "one" || !set.settled() {
+				t.Errorf("%v: back, but %q", away, got)
+			}
+			api.fails = away
+			api.watch.Stop()
+			if got, c := after(s, time.Hour); got != "one" || !c.Empty() {
+				t.Errorf("%v: away again, and %q, %+v", away, got, c)
+			}
+		})
+	}
+}
+
+// One Secret that the server can't decrypt must not keep all from being ready.
+func TestSingleThatTheServerCannotReadIsAnsweredInTheEnd(t *testing.T) {
+	api := &server{fails: apierrors.NewInternalError(errors.New("cannot decrypt"))}
+	watched(t, api, func(s *Store, set *singles) {
+		if set.settled() {
+			t.Error("settled by the first failure, which may be a hiccup")
+		}
+		after(s, time.Minute)
+		if !set.settled() || !strings.Contains(problem(s), "cannot be read: ") {
+			t.Errorf("settled %t, %q", set.settled(), problem(s))
+		}
+	})
+}
+
+func TestSinglesImpossibleNames(t *testing.T) {
+	s := bareStore()
+	set := newSingles(func(r ref) reader { t.Errorf("asked for %v", r); return reader{} }, s.pending, slog.New(slog.DiscardHandler))
+	bad := []ref{
+		{secrets, key("a", "")}, {secrets, key("", "tls")}, {secrets, key("a", "../b")},
+		{secrets, key("a", "x,metadata.name!=y")}, {secrets, key("a/secrets/b", "c")}, {secrets, key("a", strings.Repeat("x", 300))},
+	}
+	set.want(bad)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	set.run(ctx)
+	s.Take()
+	if !set.settled() || len(s.snapshot.Problems) != len(bad) {
+		t.Errorf("settled %t, %d problems", set.settled(), len(s.snapshot.Problems))
+	}
+	set.want(nil)
+	if s.Take(); !set.settled() || len(s.snapshot.Problems) != 0 {
+		t.Errorf("problems of what nobody wants: %v", s.snapshot.Problems)
+	}
+}
+
+func TestSinglesDropAndWantAgain(t *testing.T) {
+	api := &server{secret: secret("1", "one")}
+	watched(t, api, func(s *Store, set *singles) {
+		after(s, 0)
+		set.want(nil)
+		if got, c := after(s, time.Hour); got != "" || !c.Empty() {
+			t.Errorf("unwanted, but %q, %+v", got, c)
+		}
+		if n := len(api.gets); n != 1 {
+			t.Errorf("an unwanted Secret is asked for: %d GETs", n)
+		}
+		set.want([]ref{tls})
+		if got, _ := after(s, 0); got != "one" {
+			t.Errorf("wanted again, but %q", got)
+		}
+		set.want(nil)
+		set.want([]ref{tls}) // before anyone took
+		if got, c := after(s, 0); got != "one" || !c.Empty() {
+			t.Errorf("wanted at once again: %q, %+v", got, c)
+		}
+	})
+}
+
+func TestSinglesAskForFewAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := bareStore()
+		under, peak := make(chan int, 1), 0
+		under <- 0
+		set := newSingles(func(ref) reader {
+			return reader{
+				get: func(context.Context, metav1.GetOptions) (metav1.Object, error) {
+					n := <-under + 1
+					peak = max(peak, n)
+					under <- n
+					time.Sleep(time.Second)
+					under <- <-under - 1
+					return secret("1", "x"), nil
+				},
+				watch: func(context.Context, metav1.ListOptions) (watch.Interface, error) { return watch.NewFake(), nil },
+			}
+		}, s.pending, slog.New(slog.DiscardHandler))
+		var refs []ref
+		for i := range 1000 {
+			refs = append(refs, ref{secrets, key("a", fmt.Sprintf("s%d", i))})
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { set.run(ctx); close(done) }()
+		set.want(refs)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if !set.settled() || peak != gets {
+			t.Errorf("settled %t, %d at once", set.settled(), peak)
+		}
+		cancel()
+		<-done
+	})
+}

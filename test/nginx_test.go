@@ -1,0 +1,87 @@
+package test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/sallyport-ingress/sallyport/controller/build"
+	"github.com/sallyport-ingress/sallyport/nginx"
+	"github.com/sallyport-ingress/sallyport/template"
+)
+
+// realNginx is an nginx of this machine with an empty work folder, and what
+// nginx.conf has to say of them.
+func realNginx(t *testing.T) (*nginx.Nginx, template.Environment) {
+	t.Helper()
+	made, err := nginx.Inspect(t.Context(), "nginx")
+	if err != nil {
+		t.Fatalf("the real nginx is needed (make test installs it): %v", err)
+	}
+	n, err := nginx.New(nginx.Options{Dir: filepath.Join(t.TempDir(), "w")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Close() })
+	testdata, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := n.Paths()
+	e := template.Environment{
+		Dir: p.Dir, Lua: p.Lua, Pid: p.Pid, Control: p.Control, Unavailable: p.Unavailable,
+		DefaultCert: testdata + "/default.crt", DefaultKey: testdata + "/default.key",
+		Version: made.Version, OpenFiles: 1024, AccessLog: "/dev/null",
+	}
+	for _, name := range []string{"ndk", "lua"} {
+		if path := made.Modules[name]; path != "" {
+			e.Modules = append(e.Modules, path)
+		}
+	}
+	return n, e
+}
+
+// Every example is a file that the real nginx takes.
+func TestNginxTakesExamples(t *testing.T) {
+	n, environment := realNginx(t)
+	paths, _ := filepath.Glob("examples/*.txtar")
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			takes(t, n, environment, exampleResult(t, archive))
+		})
+	}
+}
+
+// What the checks let through of hostile texts, nginx takes too.
+func TestNginxTakesHostileTexts(t *testing.T) {
+	n, environment := realNginx(t)
+	for _, text := range hostileTexts {
+		x := texts{host: harmless.host, path: "/" + text, service: text, port: text, secret: text, annotation: text, setting: text}
+		takes(t, n, environment, build.New(hostileOptions()).Build(hostileSnapshot(x)))
+		if t.Failed() {
+			t.Fatalf("text %+q", text)
+		}
+	}
+}
+
+func takes(t *testing.T, n *nginx.Nginx, e template.Environment, result *build.Result) {
+	t.Helper()
+	// Ports of tests: nginx -t binds them for a moment.
+	result.Config.Settings.Listen.HTTPPort, result.Config.Settings.Listen.HTTPSPort = 21080, 21443
+	renderer, err := template.New(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf, err := renderer.Conf(result.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Test(t.Context(), conf.Bytes); err != nil {
+		t.Errorf("%v\n%s", err, conf.Bytes)
+	}
+}
