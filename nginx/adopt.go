@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"context"
+	"errors"
 	"os"
 )
 
@@ -25,10 +26,11 @@ func (n *Nginx) Adopt(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	n.setCurrent(p)
-	// The controller before may have died in the middle of a start.
-	if err := n.paths.removeFiles(n.paths.data, n.paths.stage); err != nil {
+	// The controller before may have died in the middle of a start or reload.
+	err = errors.Join(n.paths.removeFiles(n.paths.data, n.paths.stage), os.Chmod(n.paths.Control, 0o600))
+	if err != nil {
 		return true, err
 	}
 	n.log.Info("nginx adopted", "pid", pid, "generation", status.Generation)
-	return true, os.Chmod(n.paths.Control, 0o600)
+	return true, n.control.stay(ctx)
 }

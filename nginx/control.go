@@ -22,6 +22,7 @@ type Status struct {
 	Generation string // of the newest workers
 	Version    int    // grows with each push and each start of a worker
 	Workers    int    // of that generation that have started
+	Configured int    // how many there are to be
 	Capacity   int    // bytes of the memory for data
 	Free       int    // bytes of whole free pages in it
 	Lost       int    // items that did not fit when nginx started
@@ -84,6 +85,12 @@ func (c control) get(ctx context.Context, path string, into any) error {
 		return fmt.Errorf("nginx control socket: %s: %w", path, err)
 	}
 	return nil
+}
+
+// stay tells workers that the reload that superseded them has failed.
+func (c control) stay(ctx context.Context) error {
+	_, err := c.ask(ctx, http.MethodPost, "/stay", nil)
+	return err
 }
 
 // Digests returns the md5, in hex, of each item that nginx holds.

@@ -83,10 +83,15 @@ func (n *Nginx) Reload(ctx context.Context, conf []byte) error {
 	if err == nil {
 		err = n.awaitReload(ctx, p, Generation(conf), old, said)
 	}
-	if err != nil {
-		return errors.Join(err, replaceFile(n.paths.Conf, n.paths.stage, before, 0o600))
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = errors.Join(err, replaceFile(n.paths.Conf, n.paths.stage, before, 0o600))
+	if p.running() {
+		// nginx may have got so far that its workers ask their clients to leave.
+		err = errors.Join(err, n.control.stay(context.WithoutCancel(ctx)))
+	}
+	return err
 }
 
 // awaitReload waits until new workers answer and the old ones no longer

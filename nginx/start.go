@@ -71,7 +71,7 @@ func (n *Nginx) writeInput(conf []byte, data map[string]string) error {
 	return replaceFile(n.paths.Conf, n.paths.stage, conf, 0o600)
 }
 
-// awaitStart waits until workers of a generation answer.
+// awaitStart waits until all workers of a generation are there.
 func (n *Nginx) awaitStart(ctx context.Context, p *process, generation string) error {
 	err := until(ctx, func() (bool, error) {
 		if !p.running() {
@@ -81,7 +81,7 @@ func (n *Nginx) awaitStart(ctx context.Context, p *process, generation string) e
 			return false, errors.New("start nginx: it ended at once and did not say why")
 		}
 		s, err := n.Status(ctx)
-		return err == nil && s.Workers > 0 && s.Generation == generation, nil
+		return err == nil && s.Generation == generation && s.Workers >= s.Configured, nil
 	})
 	if err != nil {
 		return err

@@ -62,12 +62,8 @@ func serveZone(t *testing.T, records string) *zone {
 // serve answers by UDP and TCP on one port of loopback.
 func serve(t *testing.T, handler dns.HandlerFunc) *zone {
 	t.Helper()
-	z := &zone{handler: handler}
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	must(t, err)
-	z.addr = udp.LocalAddr().String()
-	tcp, err := net.Listen("tcp", z.addr)
-	must(t, err)
+	udp, tcp := onePort(t)
+	z := &zone{handler: handler, addr: udp.LocalAddr().String()}
 	for _, s := range []*dns.Server{{PacketConn: udp, Handler: z}, {Listener: tcp, Handler: z}} {
 		started := make(chan struct{})
 		s.NotifyStartedFunc = func() { close(started) }
@@ -76,6 +72,25 @@ func serve(t *testing.T, handler dns.HandlerFunc) *zone {
 		t.Cleanup(func() { _ = s.Shutdown() })
 	}
 	return z
+}
+
+// onePort listens on a port that is free for UDP and TCP. One that is free for
+// the one may be in use for the other.
+func onePort(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	var err error
+	for range 20 {
+		var tcp net.Listener
+		tcp, err = net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		var udp net.PacketConn
+		if udp, err = net.ListenPacket("udp", tcp.Addr().String()); err == nil {
+			return udp, tcp
+		}
+		must(t, tcp.Close())
+	}
+	t.Fatal(err)
+	return nil, nil
 }
 
 func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,9 @@ import (
 
 // A server is an API server that holds one Secret, as the test says.
 type server struct {
-	gets, watches []metav1.ListOptions // one for each request
+	mu            sync.Mutex
+	gets          int
+	watches       []metav1.ListOptions
 	secret        *corev1.Secret       // nil: there is none
 	fails         error                // of a GET
 	failsWatch    error
@@ -30,7 +33,9 @@ type server struct {
 func (s *server) reader(ref) reader {
 	return reader{
 		get: func(context.Context, metav1.GetOptions) (metav1.Object, error) {
-			s.gets = append(s.gets, metav1.ListOptions{})
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.gets++
 			if s.fails != nil {
 				return &corev1.Secret{}, s.fails
 			}
@@ -40,6 +45,8 @@ func (s *server) reader(ref) reader {
 			return s.secret.DeepCopy(), nil
 		},
 		watch: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			s.watches = append(s.watches, o)
 			if s.failsWatch != nil {
 				return nil, s.failsWatch
@@ -48,6 +55,30 @@ func (s *server) reader(ref) reader {
 			return s.watch, nil
 		},
 	}
+}
+
+// now is what a GET answers from here on.
+func (s *server) now(secret *corev1.Secret, fails error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secret, s.fails = secret, fails
+}
+
+// live is the newest watch.
+func (s *server) live() *watch.FakeWatcher {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.watch
+}
+
+// asked is how many GETs there were, and how the first watch was asked for.
+func (s *server) asked() (gets int, first metav1.ListOptions) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.watches) > 0 {
+		first = s.watches[0]
+	}
+	return s.gets, first
 }
 
 var tls = ref{secrets, key("a", "tls")}
@@ -109,26 +140,26 @@ func TestSingleFollowsItsObject(t *testing.T) {
 		if s.snapshot.Secrets[tls.key].Annotations != nil {
 			t.Error("not stripped")
 		}
-		if o := api.watches[0]; o.ResourceVersion != "7" || o.FieldSelector != "metadata.name=tls" {
+		if _, o := api.asked(); o.ResourceVersion != "7" || o.FieldSelector != "metadata.name=tls" {
 			t.Errorf("watched with %+v", o)
 		}
 		other := secret("8", "other")
 		other.Name = "other"
-		api.watch.Modify(other) // a server that ignores the selector
-		api.watch.Modify(secret("9", "two"))
+		api.live().Modify(other) // a server that ignores the selector
+		api.live().Modify(secret("9", "two"))
 		if got, _ := after(s, 0); got != "two" {
 			t.Errorf("changed to %q", got)
 		}
-		api.watch.Delete(secret("10", "two"))
+		api.live().Delete(secret("10", "two"))
 		if got, c := after(s, 0); got != "" || len(c.Secrets) != 1 {
 			t.Errorf("deleted, but %q, %+v", got, c)
 		}
-		api.watch.Add(secret("11", "three"))
+		api.live().Add(secret("11", "three"))
 		if got, _ := after(s, 0); got != "three" {
 			t.Errorf("made anew, but %q", got)
 		}
-		if len(api.gets) != 1 {
-			t.Errorf("%d GETs for one watch", len(api.gets))
+		if n, _ := api.asked(); n != 1 {
+			t.Errorf("%d GETs for one watch", n)
 		}
 	})
 }
@@ -147,17 +178,17 @@ func TestSingleStartsAgain(t *testing.T) {
 			api := &server{secret: secret("7", "one")}
 			watched(t, api, func(s *Store, _ *singles) {
 				after(s, 0)
-				api.secret = secret("900", "two")
-				c.end(api.watch)
+				api.now(secret("900", "two"), nil)
+				c.end(api.live())
 				if got, c := after(s, 2*time.Second); got != "two" || len(c.Secrets) != 1 {
 					t.Errorf("%q, %+v", got, c)
 				}
-				c.end(api.watch)
+				c.end(api.live())
 				if _, c := after(s, 4*time.Second); len(c.Secrets) != 0 {
 					t.Error("the same content is a change")
 				}
-				if len(api.gets) != 3 {
-					t.Errorf("%d GETs for 3 watches", len(api.gets))
+				if n, _ := api.asked(); n != 3 {
+					t.Errorf("%d GETs for 3 watches", n)
 				}
 			})
 		})
@@ -174,10 +205,10 @@ func TestSingleMissingIsAnAnswer(t *testing.T) {
 			t.Errorf("%q, %+v", got, c)
 		}
 		// Without a version the watch begins with what is there by then.
-		if v := api.watches[0].ResourceVersion; v != "" {
-			t.Errorf("watched from version %q", v)
+		if _, o := api.asked(); o.ResourceVersion != "" {
+			t.Errorf("watched from version %q", o.ResourceVersion)
 		}
-		api.watch.Add(secret("1", "one"))
+		api.live().Add(secret("1", "one"))
 		if got, _ := after(s, 0); got != "one" {
 			t.Errorf("made, but %q", got)
 		}
@@ -194,18 +225,18 @@ func TestSingleForbiddenIsAnAnswer(t *testing.T) {
 		if p := problem(s); !strings.HasPrefix(p, "Secret a/tls: may not be read: ") {
 			t.Errorf("problem %q", p)
 		}
-		asked := len(api.gets)
+		before, _ := api.asked()
 		after(s, 10*time.Minute)
-		if n := len(api.gets) - asked; n < 10 || n > 60 {
-			t.Errorf("asked %d times in 10 minutes", n)
+		if n, _ := api.asked(); n-before < 10 || n-before > 60 {
+			t.Errorf("asked %d times in 10 minutes", n-before)
 		}
-		api.fails, api.secret = nil, secret("1", "one")
+		api.now(secret("1", "one"), nil)
 		if got, c := after(s, time.Minute); got != "one" || problem(s) != "" || !c.Problems {
 			t.Errorf("allowed, but %q, %q", got, problem(s))
 		}
 		// Forbidden later: what was read stays.
-		api.fails = forbidden("get")
-		api.watch.Stop()
+		api.now(nil, forbidden("get"))
+		api.live().Stop()
 		if got, _ := after(s, time.Minute); got != "one" || problem(s) == "" {
 			t.Errorf("forbidden later: %q, %q", got, problem(s))
 		}
@@ -219,7 +250,7 @@ func TestSingleThatMayNotBeWatched(t *testing.T) {
 		if got, _ := after(s, 0); got != "one" || !strings.Contains(problem(s), "watch") {
 			t.Errorf("%q, %q", got, problem(s))
 		}
-		api.secret = secret("2", "two")
+		api.now(secret("2", "two"), nil)
 		if got, _ := after(s, time.Minute); got != "two" {
 			t.Errorf("after a minute %q", got)
 		}
@@ -239,12 +270,12 @@ func TestSingleServerAwayIsNoAnswer(t *testing.T) {
 			if set.settled() || problem(s) != "" {
 				t.Errorf("%v: settled %t, %q", away, set.settled(), problem(s))
 			}
-			api.fails, api.secret = nil, secret("1", "one")
+			api.now(secret("1", "one"), nil)
 			if got, _ := after(s, time.Minute); got != "one" || !set.settled() {
 				t.Errorf("%v: back, but %q", away, got)
 			}
-			api.fails = away
-			api.watch.Stop()
+			api.now(nil, away)
+			api.live().Stop()
 			if got, c := after(s, time.Hour); got != "one" || !c.Empty() {
 				t.Errorf("%v: away again, and %q, %+v", away, got, c)
 			}
@@ -295,7 +326,7 @@ func TestSinglesDropAndWantAgain(t *testing.T) {
 		if got, c := after(s, time.Hour); got != "" || !c.Empty() {
 			t.Errorf("unwanted, but %q, %+v", got, c)
 		}
-		if n := len(api.gets); n != 1 {
+		if n, _ := api.asked(); n != 1 {
 			t.Errorf("an unwanted Secret is asked for: %d GETs", n)
 		}
 		set.want([]ref{tls})
@@ -318,7 +349,7 @@ func TestSinglesAskForFewAtOnce(t *testing.T) {
 		set := newSingles(func(ref) reader {
 			return reader{
 				get: func(context.Context, metav1.GetOptions) (metav1.Object, error) {
-					n := <-under + 1
+					n := <-under + 1 // the channel is the lock of peak too
 					peak = max(peak, n)
 					under <- n
 					time.Sleep(time.Second)
@@ -338,7 +369,7 @@ func TestSinglesAskForFewAtOnce(t *testing.T) {
 		set.want(refs)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if !set.settled() || peak != gets {
+		if <-under; !set.settled() || peak != gets {
 			t.Errorf("settled %t, %d at once", set.settled(), peak)
 		}
 		cancel()

@@ -30,7 +30,7 @@ function M.init(options)
 
     --- worker runs once in each worker that starts.
     function M.worker(generation)
-        balancer.start(generation)
+        balancer.start()
         if requests then
             requests.start()
         end

@@ -21,7 +21,6 @@ local set_more_tries = ngx_balancer.set_more_tries
 local MAX_MORE_TRIES = 15
 
 local unavailable  -- address of the server that answers 503
-local generation   -- of this worker
 local seen         -- version of the data that this worker has looked at
 local epoch = 0    -- grows with each version seen
 local closing = false
@@ -103,7 +102,7 @@ end
 local function refresh(version)
     seen = version
     epoch = epoch + 1
-    closing = data:get("generation") ~= generation
+    closing = items.superseded()
 end
 
 -- A worker that has been replaced asks its clients to leave, before nginx

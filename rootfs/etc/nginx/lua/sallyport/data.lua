@@ -7,6 +7,7 @@ local M = {}
 
 local dict = ngx.shared.sallyport_data
 local lost = 0 -- items of the data file that did not fit
+local cycle    -- of this configuration: how many nginx has loaded before it
 
 M.dict = dict
 
@@ -15,7 +16,7 @@ M.dict = dict
 local WIDTH = 64
 local MOST_WORKERS = 64 -- for which memory is set aside
 
-function M.padded(generation)
+local function padded(generation)
     return ("%-" .. WIDTH .. "s"):format(generation)
 end
 
@@ -111,8 +112,9 @@ function M.digests()
     return keys
 end
 
---- status returns what GET /status answers. lost is the number of items of the
--- data file that did not fit when nginx started.
+--- status returns what GET /status answers. configured is how many workers this
+-- worker's configuration has, lost the number of items of the data file that
+-- did not fit when nginx started.
 function M.status()
     local generation = dict:get("generation")
     local workers = 0
@@ -125,6 +127,7 @@ function M.status()
         generation = generation:match("^%S*"),
         version = dict:get("version"),
         workers = workers,
+        configured = ngx.worker.count(),
         capacity = dict:capacity(),
         free = dict:free_space(),
         lost = lost,
@@ -133,7 +136,7 @@ end
 
 --- started tells all workers that one of a generation is there.
 function M.started(generation)
-    local value = M.padded(generation)
+    local value = padded(generation)
     local ok, err = dict:safe_set("worker:" .. ngx.worker.id(), value)
     if ok then
         ok, err = dict:safe_set("generation", value)
@@ -162,17 +165,36 @@ local function load(path)
     end
 end
 
---- init fills an empty dictionary from the data file, if there is one. The
--- dictionary outlives a reload, so that this is for the start of a master.
+--- superseded says whether a newer configuration has been loaded than the one
+-- that this worker has.
+function M.superseded()
+    return dict:get("cycle") > cycle
+end
+
+--- stay says that what was loaded after this worker's configuration has failed.
+function M.stay()
+    dict:set("cycle", cycle)
+    dict:incr("version", 1)
+end
+
+--- init runs when a configuration is loaded. The first time, it fills the
+-- dictionary from the data file, if there is one. The dictionary outlives a
+-- reload: then its workers learn here that they are superseded. That is as
+-- early as can be: nginx has read the file, and stops them 100 ms after it has
+-- started the new ones.
 function M.init(dir)
     if dict:get("version") then
+        cycle = dict:incr("cycle", 1)
+        dict:incr("version", 1)
         return
     end
+    cycle = 0
     -- First, so that a full dictionary has room for them.
     dict:set("version", 0)
-    dict:set("generation", M.padded(""))
+    dict:set("cycle", cycle)
+    dict:set("generation", padded(""))
     for id = 0, MOST_WORKERS - 1 do
-        dict:set("worker:" .. id, M.padded(""))
+        dict:set("worker:" .. id, padded(""))
     end
     load(dir .. "/private/data.json")
 end

@@ -1,0 +1,101 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// recorder is an nginx that takes pushes, fails the first ones, and can hold
+// one up.
+type recorder struct {
+	fail  int
+	hold  chan struct{}
+	items map[string]string
+	calls int
+}
+
+func (r *recorder) push(_ context.Context, set map[string]string, del []string) error {
+	r.calls++
+	if r.hold != nil {
+		<-r.hold
+	}
+	if r.fail > 0 {
+		r.fail--
+		return errors.New("no answer")
+	}
+	for key, text := range set {
+		r.items[key] = text
+	}
+	for _, key := range del {
+		delete(r.items, key)
+	}
+	return nil
+}
+
+func startLane(t *testing.T, r *recorder) *lane {
+	r.items = map[string]string{}
+	l := newLane(r.push, func(int, time.Duration, error) {}, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	go l.run(ctx)
+	return l
+}
+
+// A push that fails is tried again, and never over what is newer.
+func TestLaneTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{fail: 3}
+		l := startLane(t, r)
+		l.send(map[string]string{"a": "1", "b": "1", "c": "1"}, nil)
+		synctest.Wait()
+		l.send(map[string]string{"a": "2"}, []string{"b"})
+		<-l.flushed()
+		if diff := cmp.Diff(map[string]string{"a": "2", "c": "1"}, r.items); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+// What is sent while a push is under way goes in one more.
+func TestLaneMerges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{hold: make(chan struct{})}
+		l := startLane(t, r)
+		l.send(map[string]string{"a": "1"}, nil)
+		synctest.Wait()
+		for _, text := range []string{"2", "3", "4"} {
+			l.send(map[string]string{"a": text}, nil)
+		}
+		l.send(nil, []string{"b"})
+		close(r.hold)
+		<-l.flushed()
+		if r.items["a"] != "4" || r.calls != 2 {
+			t.Errorf("items %v after %d pushes", r.items, r.calls)
+		}
+	})
+}
+
+// What is dropped is not pushed any more, and nobody waits for it.
+func TestLaneDrops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{fail: 1 << 30}
+		l := startLane(t, r)
+		l.send(map[string]string{"a": "1"}, nil)
+		done := l.flushed()
+		synctest.Wait()
+		l.drop()
+		<-done
+		r.fail = 0
+		l.send(map[string]string{"b": "1"}, nil)
+		<-l.flushed()
+		if diff := cmp.Diff(map[string]string{"b": "1"}, r.items); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
