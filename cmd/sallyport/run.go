@@ -93,7 +93,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		Proxy:       proxy,
 		Build:       buildOptions,
 		Environment: environment(o, build, proxy.Paths()),
-		Observer:    observer{counters},
+		Observer:    &observer{Metrics: counters},
 		Log:         log,
 		Report:      report,
 	})
@@ -178,6 +178,6 @@ func (o *options) writer(client kubernetes.Interface, counters *metrics.Metrics,
 		SyncEvents:       !o.DisableEvents,
 		Interval:         time.Duration(o.StatusInterval) * time.Second,
 		Log:              log,
-		OnLeader:         counters.Leader,
+		OnLeader:         func(leads bool) { counters.Leader(o.ElectionID, leads) },
 	})
 }

@@ -29,7 +29,10 @@ func (t *task) backend(ref BackendRef) {
 	}
 	t.result.Config.Backends[id] = t.Backend(t.s, ref)
 	t.result.Backends[ref.Service] = append(t.result.Backends[ref.Service], ref)
-	if s := t.s.Services[ref.Service]; s != nil && s.Spec.Type == corev1.ServiceTypeExternalName {
+	switch s := t.s.Services[ref.Service]; {
+	case s == nil:
+		t.result.Missing[id] = true
+	case s.Spec.Type == corev1.ServiceTypeExternalName:
 		t.result.Wanted.Names = append(t.result.Wanted.Names, s.Spec.ExternalName)
 	}
 }

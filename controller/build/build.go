@@ -42,11 +42,11 @@ type Options struct {
 type Result struct {
 	Config    *model.Config
 	Problems  []model.Problem
-	Ingresses []*networkingv1.Ingress        // ours, oldest first
-	Wanted    store.Wanted                   // what the Ingresses refer to
-	Backends  map[store.Key][]BackendRef     // by Service: what the endpoint lane has to renew
-	Owners    map[string][]store.Key         // by host: the Ingresses that its server was made of
-	Hosts     map[model.CertificateID]string // the first host that a certificate serves
+	Ingresses []*networkingv1.Ingress    // ours, oldest first
+	Wanted    store.Wanted               // what the Ingresses refer to
+	Backends  map[store.Key][]BackendRef // by Service: what the endpoint lane has to renew
+	Missing   map[model.BackendID]bool   // backends whose Service does not exist
+	Owners    map[string][]store.Key     // by host: the Ingresses that its server was made of
 }
 
 // A Builder builds. It keeps what it parsed for as long as the object stays the
@@ -96,8 +96,8 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 				Hosts:        map[string]model.CertificateID{},
 			},
 			Backends: map[store.Key][]BackendRef{},
+			Missing:  map[model.BackendID]bool{},
 			Owners:   map[string][]store.Key{},
-			Hosts:    map[model.CertificateID]string{},
 		},
 		hosts: map[string]*host{},
 		used:  map[store.Key]bool{},

@@ -107,9 +107,6 @@ func (t *task) certificates() {
 func (t *task) serve(host string, p parsedSecret) {
 	t.result.Config.Certificates[p.id] = p.certificate
 	t.result.Config.Hosts[host] = p.id
-	if first, ok := t.result.Hosts[p.id]; !ok || host < first {
-		t.result.Hosts[p.id] = host
-	}
 }
 
 // certify gives the host the certificate that the Ingress names for it. An

@@ -39,7 +39,7 @@ const racy = 2 * time.Second
 func NewFolder(dir string, o FolderOptions) *Store {
 	o.Log = orDiscard(o.Log)
 	p := newPending()
-	f := &folder{dir: dir, log: o.Log, pending: p, known: map[string]known{}, files: catalog{}}
+	f := &folder{dir: dir, log: o.Log, pending: p, poll: poll, known: map[string]known{}, files: catalog{}}
 	return newStore(p, f, o.Resolver, o.Log)
 }
 
@@ -48,6 +48,7 @@ type folder struct {
 	dir     string
 	log     *slog.Logger
 	pending *pending
+	poll    time.Duration
 	ready   atomic.Bool
 
 	watcher *fsnotify.Watcher
@@ -93,7 +94,7 @@ func (f *folder) follow(ctx context.Context) {
 	for {
 		var again <-chan time.Time
 		if !f.watched {
-			again = time.After(poll)
+			again = time.After(f.poll)
 		}
 		select {
 		case <-ctx.Done():
@@ -157,7 +158,7 @@ func (f *folder) watch(dir string) {
 	// replaced is needed.
 	if err := f.watcher.Add(dir); err != nil {
 		if f.watched {
-			f.log.Warn("a folder cannot be watched and is read from time to time instead", "folder", dir, "every", poll, "error", err)
+			f.log.Warn("a folder cannot be watched and is read from time to time instead", "folder", dir, "every", f.poll, "error", err)
 		}
 		f.watched = false
 	}

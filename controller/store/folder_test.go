@@ -19,6 +19,7 @@ type running struct {
 func runFolder(t *testing.T, dir string) *running {
 	t.Helper()
 	s := NewFolder(dir, FolderOptions{})
+	s.source.(*folder).poll = 10 * time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

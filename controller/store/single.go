@@ -19,7 +19,7 @@ import (
 
 // How a watch of one object goes on after it ended.
 const (
-	getTimeout = 15 * time.Second
+	getTimeout = 10 * time.Second
 	firstPause = time.Second
 	longPause  = 30 * time.Second
 	// patience is how often an API server may answer with an error before that

@@ -21,13 +21,13 @@ import (
 
 // A server is an API server that holds one Secret, as the test says.
 type server struct {
-	mu            sync.Mutex
-	gets          int
-	watches       []metav1.ListOptions
-	secret        *corev1.Secret       // nil: there is none
-	fails         error                // of a GET
-	failsWatch    error
-	watch         *watch.FakeWatcher // the newest
+	mu         sync.Mutex
+	gets       int
+	watches    []metav1.ListOptions
+	secret     *corev1.Secret // nil: there is none
+	fails      error          // of a GET
+	failsWatch error
+	watch      *watch.FakeWatcher // the newest
 }
 
 func (s *server) reader(ref) reader {

@@ -11,6 +11,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // answerTimeout is how long a response may take before its request counts as
@@ -113,12 +115,31 @@ func (c *client) idle(d time.Duration) (closed bool) {
 	}
 	if err := c.conn.SetReadDeadline(time.Now().Add(d)); err == nil {
 		_, err = c.in.Peek(1)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if errors.Is(err, os.ErrDeadlineExceeded) && c.quiet() {
 			return false
 		}
 	}
 	c.close()
 	return true
+}
+
+// quiet says whether the server has sent nothing, not even an end, as far as
+// the kernel knows by now. On a busy machine a read that ends with its deadline
+// may not have seen what came in time.
+func (c *client) quiet() bool {
+	conn := c.conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return false
+	}
+	var got error
+	err = raw.Control(func(fd uintptr) {
+		_, _, got = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	})
+	return err == nil && errors.Is(got, unix.EAGAIN)
 }
 
 // reason puts an error of do into one of a few classes.

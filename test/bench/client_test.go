@@ -114,6 +114,24 @@ func TestClientKeepsAnIdleConnection(t *testing.T) {
 	}
 }
 
+func TestQuietSeesAnEndBeforeItIsRead(t *testing.T) {
+	k := &client{address: scripted(t, []string{fine}), request: get("a", "/")}
+	defer k.close()
+	if _, err := k.do(); err != nil {
+		t.Fatal(err)
+	}
+	// The read ends with the server's close, and leaves it where it is.
+	if err := k.conn.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.in.Peek(1); err == nil {
+		t.Fatal("the server did not close")
+	}
+	if k.quiet() {
+		t.Error("quiet did not see the end")
+	}
+}
+
 func TestReason(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -37,6 +37,9 @@ func gauge(s *session, name string) float64 {
 	r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", productHealth))
 	s.must(err, "metrics")
 	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		s.Fatalf("metrics: status %d", r.StatusCode)
+	}
 	text, err := io.ReadAll(r.Body)
 	s.must(err, "metrics")
 	for line := range strings.Lines(string(text)) {

@@ -73,7 +73,7 @@ func (c *Cluster) StartAPIServer() (err error) {
 		err = fmt.Errorf("ended: %s", c.apiserver.status())
 	}
 	if err != nil {
-		return fmt.Errorf("kube-apiserver: %w\n%s\netcd: %s", err, tail(c.apiserver.text(), 10), tail(c.etcd.text(), 5))
+		return fmt.Errorf("kube-apiserver: %w\n%s\netcd: %s", err, tail(c.apiserver.text(c.apiserver.log), 10), tail(c.etcd.text(c.etcd.log), 5))
 	}
 	return nil
 }

@@ -63,6 +63,13 @@ func Objects(text string) ([]*unstructured.Unstructured, error) {
 	}
 }
 
+// Encode gives an object as JSON that is YAML, too: JSON may hold DEL as it is,
+// YAML may not.
+func Encode(o *unstructured.Unstructured) ([]byte, error) {
+	body, err := json.Marshal(o.Object)
+	return bytes.ReplaceAll(body, []byte("\x7f"), []byte(`\u007f`)), err
+}
+
 // Apply makes the objects of a YAML text so, by server-side apply, with the
 // namespaces they need. The text must be one that the API server accepts.
 func (c *Cluster) Apply(t T, text string) {
@@ -98,7 +105,7 @@ func (c *Cluster) patch(ctx context.Context, o *unstructured.Unstructured) error
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(o.Object)
+	body, err := Encode(o)
 	if err != nil {
 		return err
 	}

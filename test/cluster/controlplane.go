@@ -42,7 +42,7 @@ func Start(t T) *Cluster {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("kube-apiserver's log:\n%s", tail(c.apiserver.text(), 20))
+			t.Logf("kube-apiserver's log:\n%s", tail(c.apiserver.text(c.apiserver.log), 20))
 		}
 		c.Close()
 	})

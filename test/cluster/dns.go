@@ -13,6 +13,7 @@ type DNS struct {
 	mu      sync.Mutex
 	records map[string][]dns.RR // by lower-case name with its dot
 	asked   map[string]int
+	failing bool
 }
 
 // StartDNS starts the server that resolv.conf names, until the test ends. It
@@ -55,6 +56,13 @@ func (d *DNS) Set(t T, name string, lines ...string) {
 	d.records[dns.CanonicalName(name)] = records
 }
 
+// Fail makes the server answer SERVFAIL to everything, or ends that.
+func (d *DNS) Fail(failing bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failing = failing
+}
+
 // Asked is how often a name was asked for, of any type.
 func (d *DNS) Asked(name string) int {
 	d.mu.Lock()
@@ -78,7 +86,11 @@ func (d *DNS) answer(m *dns.Msg, q dns.Question) {
 	name := dns.CanonicalName(q.Name)
 	d.asked[name]++
 	records := d.records[name]
-	if len(records) == 0 {
+	switch {
+	case d.failing:
+		m.Rcode = dns.RcodeServerFailure
+		return
+	case len(records) == 0:
 		m.Rcode = dns.RcodeNameError
 		return
 	}

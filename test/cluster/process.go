@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// A process is a program that this package started, with what it says in a file.
+// A process is a program that this package started, with what it says in files:
+// standard error in log, standard output beside it.
 type process struct {
 	cmd  *exec.Cmd
 	log  string
@@ -27,13 +28,17 @@ func start(log string, path string, args ...string) (*process, error) {
 }
 
 func (g program) start() (*process, error) {
-	f, err := os.OpenFile(g.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, err
+	var files [2]*os.File
+	for i, path := range []string{g.log, g.log + ".out"} {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		files[i] = f
 	}
-	defer f.Close()
 	c := exec.Command(g.path, g.args...)
-	c.Env, c.Stdout, c.Stderr = g.env, f, f
+	c.Env, c.Stderr, c.Stdout = g.env, files[0], files[1]
 	// A session of its own: Ctrl-C reaches the tests, and they end their processes.
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if g.user != 0 {
@@ -74,9 +79,9 @@ func (p *process) kill() {
 // status is how the process ended, such as "exit status 1".
 func (p *process) status() string { return p.cmd.ProcessState.String() }
 
-// text is what the process has said so far.
-func (p *process) text() string {
-	b, err := os.ReadFile(p.log)
+// text is what the process has written to one of its files so far.
+func (p *process) text(path string) string {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}

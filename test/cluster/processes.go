@@ -63,8 +63,8 @@ func readProcess(dir string) (Process, bool) {
 	}
 	p := Process{Title: text, Master: strings.HasPrefix(text, "nginx: master"), Worker: strings.HasPrefix(text, "nginx: worker")}
 	p.Leaving = strings.Contains(text, "shutting down")
-	for i, into := range map[string]*int{filepath.Base(dir): &p.ID, f[1]: &p.Parent, f[3]: &p.Session} {
-		if *into, err = strconv.Atoi(i); err != nil {
+	for i, text := range []string{filepath.Base(dir), f[1], f[3]} {
+		if *[]*int{&p.ID, &p.Parent, &p.Session}[i], err = strconv.Atoi(text); err != nil {
 			return Process{}, false
 		}
 	}

@@ -55,7 +55,7 @@ func Launch(t T, o Options) *Sallyport {
 	t.Cleanup(func() {
 		s.Stop(t)
 		if t.Failed() {
-			t.Logf("sallyport's log:\n%s", tail(s.Log(), 150))
+			t.Logf("sallyport's log:\n%s\nits access log:\n%s", tail(s.Log(), 60), tail(s.AccessLog(), 8))
 		}
 	})
 	if !o.Unready {
@@ -125,7 +125,9 @@ func (s *Sallyport) Ready(t T) {
 	if err != nil {
 		t.Fatalf("sallyport: %v\n%s", err, tail(s.Log(), 30))
 	}
-	s.Nginx()
+	if len(s.Workers()) == 0 {
+		t.Fatalf("sallyport: is ready without an nginx, or its nginx isn't found: %v", processes())
+	}
 }
 
 // Healthz asks /healthz once. Nobody listening is status 0.
@@ -152,8 +154,11 @@ func (s *Sallyport) healthz() (int, error) {
 	return r.StatusCode, r.Body.Close()
 }
 
-// Log is what the controller and its nginx have said so far.
-func (s *Sallyport) Log() string { return s.process.text() }
+// Log is what the controller and its nginx have said so far on standard error.
+func (s *Sallyport) Log() string { return s.process.text(s.process.log) }
+
+// AccessLog is what they have written to standard output.
+func (s *Sallyport) AccessLog() string { return s.process.text(s.process.log + ".out") }
 
 // Pid is the controller's.
 func (s *Sallyport) Pid() int { return s.process.cmd.Process.Pid }

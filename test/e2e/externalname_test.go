@@ -39,13 +39,17 @@ func TestExternalName(t *testing.T) {
 		// The records live for a second: then the name is asked for again.
 		d.Set(t, "web.example.com", "web.example.com. 1 IN A 10.244.32.2")
 		spreads(t, s, "http://web.example.org/", "10.244.32.2")
-		// A name that stops resolving leaves the last good addresses in force.
-		d.Set(t, "web.example.com")
+		// A server that fails leaves the last good addresses in force.
+		d.Fail(true)
 		asked := d.Asked("web.example.com")
 		cluster.Eventually(t, "the name is asked for again", func() error {
-			return more(d.Asked("web.example.com"), asked+2)
+			return more(d.Asked("web.example.com"), asked+3)
 		})
 		requests(t, s, "http://web.example.org/", "web")
+		// A name that is gone has none.
+		d.Set(t, "web.example.com")
+		d.Fail(false)
+		becomes(t, s, "http://web.example.org/", "503")
 		// And one that starts to is served.
 		d.Set(t, "none.example.com", "none.example.com. 1 IN A 10.244.32.1")
 		becomes(t, s, "http://none.example.org/", "web")

@@ -40,7 +40,12 @@ func unharmed(t *testing.T, s *cluster.Sallyport, w *world) {
 		t.Error("there is no nginx")
 	}
 	w.Delete(t, "Ingress", "calm", "later")
-	becomes(t, s, "http://later.example.org/", "404")
+	cluster.Eventually(t, "an Ingress that was deleted is gone", func() error {
+		if got := answers(s.Get(t, "http://later.example.org/")); got == "web" {
+			return fmt.Errorf("it is served")
+		}
+		return nil
+	})
 }
 
 func TestHostilePaths(t *testing.T) {

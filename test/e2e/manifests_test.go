@@ -30,7 +30,7 @@ type ingress struct {
 func (i ingress) String() string {
 	var b strings.Builder
 	namespace, name := split(i.name)
-	fmt.Fprintf(&b, "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: %s\n  namespace: %s\n", name, namespace)
+	fmt.Fprintf(&b, "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: %q\n  namespace: %q\n", name, namespace)
 	if i.created != "" {
 		fmt.Fprintf(&b, "  creationTimestamp: %q\n", i.created)
 	}
@@ -66,7 +66,11 @@ func quoted(list string) string {
 	if list == "" {
 		return ""
 	}
-	return `"` + strings.ReplaceAll(list, ",", `", "`) + `"`
+	var all []string
+	for text := range strings.SplitSeq(list, ",") {
+		all = append(all, fmt.Sprintf("%q", text))
+	}
+	return strings.Join(all, ", ")
 }
 
 // rule is one rule with one path. The service is as in ingress.fallback.
@@ -114,10 +118,7 @@ func slice(service, name string, addresses ...string) string {
 	}
 	endpoints := ""
 	for _, a := range addresses {
-		endpoints += fmt.Sprintf("- {addresses: [%q], conditions: {ready: true}}\n", a)
-	}
-	if endpoints == "" {
-		endpoints = "[]\n"
+		endpoints += fmt.Sprintf("{addresses: [%q], conditions: {ready: true}}, ", a)
 	}
 	return fmt.Sprintf(`---
 apiVersion: discovery.k8s.io/v1
@@ -125,8 +126,8 @@ kind: EndpointSlice
 metadata: {name: %s, namespace: %s, labels: {kubernetes.io/service-name: %s}}
 addressType: %s
 ports: [{name: "", port: 8080, protocol: TCP}]
-endpoints:
-%s`, name, namespace, bare, family, endpoints)
+endpoints: [%s]
+`, name, namespace, bare, family, endpoints)
 }
 
 // app starts a backend that goes by the Service's name, and gives the manifests

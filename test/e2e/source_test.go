@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
 
@@ -49,7 +47,7 @@ func (f *folder) Apply(t cluster.T, text string) {
 		t.Fatalf("%v", err)
 	}
 	for _, o := range all {
-		body, err := yaml.Marshal(o.Object)
+		body, err := cluster.Encode(o)
 		if err != nil {
 			t.Fatalf("%v", err)
 		}

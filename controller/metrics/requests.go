@@ -1,0 +1,134 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sallyport-ingress/sallyport/nginx"
+)
+
+// scrapeTimeout is how long nginx may take to answer a scrape.
+const scrapeTimeout = 5 * time.Second
+
+// requests asks nginx for its counters of requests, and shows them.
+type requests struct {
+	o          Options
+	total      *prometheus.Desc
+	histograms []histogram
+	failures   prometheus.Counter
+}
+
+// A histogram is one of a series' histograms, and how it is shown.
+type histogram struct {
+	desc   *prometheus.Desc
+	bounds []float64
+	of     func(*nginx.Series) *nginx.Histogram
+}
+
+func newRequests(o Options, labels prometheus.Labels) *requests {
+	names := []string{"status", "method", "path", "namespace", "ingress", "service", "canary"}
+	if o.PerHost {
+		names = append(names, "host")
+	}
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(prefix, "", name), help, names, labels)
+	}
+	b := o.Buckets
+	return &requests{
+		o:     o,
+		total: desc("requests", "Requests."),
+		histograms: []histogram{
+			{desc("request_duration_seconds", "From the first byte of a request to the last of its response."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.RequestDuration }},
+			{desc("connect_duration_seconds", "Time to connect to the endpoint."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ConnectDuration }},
+			{desc("header_duration_seconds", "Time until the endpoint's response header."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.HeaderDuration }},
+			{desc("response_duration_seconds", "Time until the end of the endpoint's response."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseDuration }},
+			{desc("request_size", "Bytes of a request, with its header."), b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.RequestSize }},
+			{desc("response_size", "Bytes of a response, with its header."), b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseSize }},
+			{desc("bytes_sent", "Bytes sent to clients. Deprecated: response_size counts them too."), b.Size, func(s *nginx.Series) *nginx.Histogram { return &s.BytesSent }},
+		},
+		failures: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: prefix, Name: "scrape_errors_total", ConstLabels: labels, Help: "Scrapes at which nginx did not tell its counters of requests.",
+		}),
+	}
+}
+
+// Describe is part of prometheus.Collector.
+func (r *requests) Describe(ch chan<- *prometheus.Desc) {
+	ch <- r.total
+	for _, h := range r.histograms {
+		ch <- h.desc
+	}
+	r.failures.Describe(ch)
+}
+
+// Collect is part of prometheus.Collector.
+func (r *requests) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	series, err := r.o.Nginx.Requests(ctx)
+	if err != nil {
+		r.failures.Inc()
+	}
+	r.failures.Collect(ch)
+	for values, s := range r.merge(series) {
+		labels := values[:]
+		if !r.o.PerHost {
+			labels = labels[:len(labels)-1]
+		}
+		ch <- prometheus.MustNewConstMetric(r.total, prometheus.CounterValue, s.Requests, labels...)
+		for _, h := range r.histograms {
+			if v := h.of(s); v.Count > 0 && len(v.Buckets) == len(h.bounds)+1 {
+				ch <- prometheus.MustNewConstHistogram(h.desc, uint64(v.Count), v.Sum, cumulate(h.bounds, v.Buckets), labels...)
+			}
+		}
+	}
+}
+
+// merge adds up the series that have the same labels.
+func (r *requests) merge(series []nginx.Series) map[[8]string]*nginx.Series {
+	merged := make(map[[8]string]*nginx.Series, len(series))
+	for i := range series {
+		s := &series[i]
+		if s.Namespace == "" && !r.o.PerUndefinedHost {
+			continue
+		}
+		labels := [8]string{s.Status, s.Method, s.Path, s.Namespace, s.Ingress, s.Service, s.Canary, s.Host}
+		if !r.o.PerHost {
+			labels[7] = ""
+		}
+		sum := merged[labels]
+		if sum == nil {
+			merged[labels] = s
+			continue
+		}
+		sum.Requests += s.Requests
+		for _, h := range r.histograms {
+			add(h.of(sum), h.of(s))
+		}
+	}
+	return merged
+}
+
+func add(to, from *nginx.Histogram) {
+	to.Sum += from.Sum
+	to.Count += from.Count
+	if len(to.Buckets) < len(from.Buckets) {
+		to.Buckets = append(to.Buckets, make([]float64, len(from.Buckets)-len(to.Buckets))...)
+	}
+	for i, n := range from.Buckets {
+		to.Buckets[i] += n
+	}
+}
+
+// cumulate turns counts between bounds into counts up to bounds.
+func cumulate(bounds, counts []float64) map[float64]uint64 {
+	buckets := make(map[float64]uint64, len(bounds))
+	var sum float64
+	for i, bound := range bounds {
+		sum += counts[i]
+		buckets[bound] = uint64(sum)
+	}
+	return buckets
+}
