@@ -100,7 +100,6 @@ func (o *options) nginxFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.HealthzPort, "healthz-port", 10254, "port of /healthz and /metrics")
 	f.StringVar(&o.HealthPath, "health-check-path", "/healthz", "path that tells whether nginx serves")
 	f.IntVar(&o.ShutdownGrace, "shutdown-grace-period", 0, "seconds to go on serving after SIGTERM, not ready, before nginx is told to quit")
-	f.IntVar(&o.PostShutdownGrace, "post-shutdown-grace-period", 10, "seconds to wait after nginx has quit")
 }
 
 func (o *options) statusFlags(f *pflag.FlagSet) {

@@ -28,6 +28,7 @@ var ignored = map[string]string{
 	"maxmind-retries-count":          "GeoIP is not supported by this version",
 	"maxmind-retries-timeout":        "GeoIP is not supported by this version",
 	"monitor-max-batch-size":         "metrics are not sent in batches",
+	"post-shutdown-grace-period":     "the controller ends when nginx has finished its last request",
 	"profiler-address":               "profiling is not supported by this version",
 	"profiler-port":                  "profiling is not supported by this version",
 	"profiling":                      "profiling is not supported by this version",
@@ -71,7 +72,7 @@ func ignoredFlags(f *pflag.FlagSet) {
 		"profiler-address", "tcp-services-configmap", "udp-services-configmap",
 		"validating-webhook", "validating-webhook-certificate", "validating-webhook-key")
 	number("bucket-factor", "dynamic-configuration-retries", "health-check-timeout", "max-buckets", "maxmind-retries-count",
-		"monitor-max-batch-size", "profiler-port", "ssl-passthrough-proxy-port", "status-port", "stream-port", "sync-rate-limit")
+		"monitor-max-batch-size", "post-shutdown-grace-period", "profiler-port", "ssl-passthrough-proxy-port", "status-port", "stream-port", "sync-rate-limit")
 	toggle("deep-inspect", "disable-full-test", "enable-annotation-validation", "enable-ssl-chain-completion",
 		"enable-ssl-passthrough", "enable-topology-aware-routing", "profiling", "report-status-classes")
 	span("maxmind-retries-timeout", "sync-period")

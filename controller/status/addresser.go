@@ -1,0 +1,146 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// Ingresses a second, each of them a read and a write.
+	statusRate, statusBurst = 50, 100
+
+	firstPause = time.Second // after a failure; it doubles up to the interval
+)
+
+// An addresser keeps the addresses in the status of Ingresses for one term.
+type addresser struct {
+	*Writer
+	write   statusWriter
+	found   addresses
+	foundAt time.Time // zero before the first time
+	lookAt  time.Time // of the last try
+	lookErr error     // what it came to
+	// outcomes are those of Ingresses that were written. The store may go on
+	// showing an older status than that.
+	outcomes map[types.NamespacedName]outcome
+	trouble  string // the error that was logged last
+	pause    time.Duration
+}
+
+// An outcome is that of writing one version of an Ingress.
+type outcome struct {
+	version *networkingv1.Ingress
+	wanted  string
+	err     error
+}
+
+func newAddresser(w *Writer) *addresser {
+	return &addresser{Writer: w, write: w.statusWriter(statusRate, statusBurst)}
+}
+
+// run writes what differs when the state changes, and looks at the addresses
+// each interval.
+func (a *addresser) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	again := true
+	for {
+		state, changed := a.latest()
+		if state != nil {
+			timer.Reset(a.round(ctx, state, again))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+			again = false
+		case <-timer.C:
+			again = true
+		}
+	}
+}
+
+// round returns how long to wait before the next one. It tries what failed
+// before only if again is set.
+func (a *addresser) round(ctx context.Context, state *State, again bool) time.Duration {
+	err := a.look(ctx)
+	if err == nil {
+		err = a.update(ctx, state, again)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return a.o.Interval
+	case err == nil:
+		a.pause, a.trouble = 0, ""
+		return a.o.Interval
+	case again || a.pause == 0:
+		a.pause = min(max(2*a.pause, firstPause), a.o.Interval)
+	}
+	if err.Error() != a.trouble {
+		a.trouble = err.Error()
+		a.log.Warn("status of Ingresses is not up to date", "error", err)
+	}
+	return a.pause
+}
+
+// look renews the addresses, unless they were looked up just now: a burst of
+// changes of Ingresses is not one of addresses.
+func (a *addresser) look(ctx context.Context) error {
+	age := time.Since(a.lookAt)
+	if !a.lookAt.IsZero() && (age < firstPause || age < minInterval && a.lookErr == nil) {
+		return a.lookErr
+	}
+	found, err := a.find(ctx)
+	a.lookAt, a.lookErr = time.Now(), nil
+	if err != nil {
+		a.lookErr = fmt.Errorf("addresses: %w", err)
+		return a.lookErr
+	}
+	if a.foundAt.IsZero() || found.String() != a.found.String() {
+		a.log.Info("addresses of Ingresses", "addresses", found.String())
+	}
+	a.found, a.foundAt = found, a.lookAt
+	return nil
+}
+
+// update writes the Ingresses whose status differs.
+func (a *addresser) update(ctx context.Context, state *State, again bool) error {
+	wanted := a.found.String()
+	outcomes := map[types.NamespacedName]outcome{}
+	var due []*networkingv1.Ingress
+	for _, ing := range state.Ingresses {
+		if a.found.in(ing) {
+			continue
+		}
+		before, ok := a.outcomes[keyOf(ing)]
+		if ok && before.version == ing && before.wanted == wanted && (before.err == nil || !again) {
+			outcomes[keyOf(ing)] = before
+		} else {
+			due = append(due, ing)
+		}
+	}
+	for ing, err := range a.write.all(ctx, due, func(*networkingv1.Ingress) addresses { return a.found }) {
+		outcomes[keyOf(ing)] = outcome{ing, wanted, err}
+	}
+	a.outcomes = outcomes
+	failed := 0
+	var first error
+	for _, o := range outcomes {
+		if o.err == nil {
+			continue
+		}
+		failed++
+		// The same one each time, so that it is logged once.
+		if first == nil || o.err.Error() < first.Error() {
+			first = o.err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d Ingresses: %w", failed, len(state.Ingresses), first)
+	}
+	return nil
+}
