@@ -166,7 +166,7 @@ func freePort(t *testing.T) int {
 
 // limit bounds what a broken nginx could make wait forever.
 func limit(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -56,7 +56,7 @@ func await(t *testing.T, what string, c <-chan struct{}) {
 	select {
 	case <-c:
 	case <-limit(t).Done():
-		t.Fatalf("%s: not in a minute", what)
+		t.Fatalf("%s: in vain", what)
 	}
 }
 

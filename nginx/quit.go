@@ -7,8 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminating is how long nginx has after SIGTERM, before it is killed.
-const terminating = 2 * time.Second
+// How long nginx has to end after SIGTERM, before it is killed, and then.
+const (
+	terminating = 2 * time.Second
+	killing     = time.Second
+)
 
 // Quit lets nginx finish its requests and end. It stops listening at once.
 // When the context ends first, the rest is cut off, and the error says so.

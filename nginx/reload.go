@@ -126,7 +126,8 @@ func asConfigError(words error) error {
 func serving(master int) []stat {
 	var workers []stat
 	for _, s := range session(master) {
-		if s.pid != master && !retiring(s.pid) {
+		exiting := s.vsize == 0 // it has given its memory back, and its title
+		if s.pid != master && !exiting && !retiring(s.pid) {
 			workers = append(workers, s)
 		}
 	}

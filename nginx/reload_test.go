@@ -3,6 +3,8 @@ package nginx
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -32,6 +34,38 @@ func TestReloadDropsNoRequestOfBusyClients(t *testing.T) {
 			l := newLab(t)
 			l.start(simple(echo(t, "one"), echo(t, "two")))
 			h := newHammer(t, 32, idle, fmt.Sprintf("127.0.0.1:%d", l.http), "/a/")
+			h.until(t, 100)
+			for i := range reloads(t) {
+				l.extra = fmt.Sprintf("# %d", i)
+				if err := l.Reload(limit(t), l.conf()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.until(t, 100)
+			h.end()
+			h.check(t)
+		})
+	}
+}
+
+// A location without a balancer, and one whose responses take longer than nginx
+// gives old workers, need a header filter for the same.
+func TestReloadDropsNothingWhereAHeaderFilterAsksToLeave(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(120 * time.Millisecond) // what is tested is a slow endpoint
+		fmt.Fprint(w, "slow")
+	}))
+	t.Cleanup(s.Close)
+	const filter = "header_filter_by_lua_block { sallyport.leave() }"
+	for name, location := range map[string]string{
+		"answers itself": filter + " return 200 x;",
+		"slow endpoint":  filter,
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			l.locationExtra = location
+			l.start(simple(s.Listener.Addr().String()))
+			h := newHammer(t, 32, 0, fmt.Sprintf("127.0.0.1:%d", l.http), "/a/")
 			h.until(t, 100)
 			for i := range reloads(t) {
 				l.extra = fmt.Sprintf("# %d", i)

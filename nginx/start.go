@@ -1,14 +1,13 @@
 package nginx
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"regexp"
-	"time"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -106,7 +105,7 @@ func (n *Nginx) orphans() []stat {
 	}
 	var workers []stat
 	for _, s := range session(pid) {
-		if bytes.HasPrefix([]byte(title(s.pid)), []byte("nginx: ")) {
+		if strings.HasPrefix(title(s.pid), "nginx: ") {
 			workers = append(workers, s)
 		}
 	}
@@ -139,11 +138,11 @@ func silent(workers []stat) bool {
 	return true
 }
 
-// kill ends a master that never came to serve, with all its workers.
+// kill ends a master at once, with all its workers.
 func (n *Nginx) kill(p *process) {
-	_ = unix.Kill(-p.pid, unix.SIGKILL)
-	select {
-	case <-p.exited:
-	case <-time.After(time.Second): // stuck in the kernel: nothing more to be done
-	}
+	_ = unix.Kill(-p.pid, unix.SIGKILL) // nobody is left where it fails
+	// Bounded, for the case that one is stuck in the kernel.
+	ctx, cancel := context.WithTimeout(context.Background(), killing)
+	defer cancel()
+	_ = n.awaitEnd(ctx, p)
 }

@@ -17,17 +17,22 @@ func docs(_ context.Context, args []string, stdout, _ io.Writer) error {
 	if len(args) > 0 {
 		return usagef("docs: unexpected argument %q", args[0])
 	}
-	for _, page := range []struct{ path, text string }{
-		{"controller/annotation/README.md", annotationPage()},
-		{"controller/settings/README.md", settingsPage()},
-		{"cmd/sallyport/README.md", flagsPage()},
-	} {
-		if err := os.WriteFile(page.path, []byte(page.text), 0o644); err != nil {
+	for path, text := range pages() {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return fmt.Errorf("docs: %w", err)
 		}
-		fmt.Fprintln(stdout, page.path)
+		fmt.Fprintln(stdout, path)
 	}
 	return nil
+}
+
+// pages are the reference pages by their path in the checkout.
+func pages() map[string]string {
+	return map[string]string{
+		"controller/annotation/README.md": annotationPage(),
+		"controller/settings/README.md":   settingsPage(),
+		"cmd/sallyport/README.md":         flagsPage(),
+	}
 }
 
 func annotationPage() string {

@@ -69,6 +69,7 @@ var Duration = Check[time.Duration]{
 		unit := map[string]time.Duration{"ms": time.Millisecond, "": time.Second, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
 		return time.Duration(n) * unit[s[len(digits):]], nil
 	},
+	Format: func(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s" },
 }
 
 var nginxSize = regexp.MustCompile(`^[0-9]{1,12}[kKmMgG]?$`)

@@ -2,7 +2,9 @@ package status
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -82,7 +84,11 @@ func (a *addresser) round(ctx context.Context, state *State, again bool) time.Du
 	}
 	if err.Error() != a.trouble {
 		a.trouble = err.Error()
-		a.log.Warn("status of Ingresses is not up to date", "error", err)
+		level := slog.LevelWarn
+		if errors.Is(err, errNotReady) { // as at each start
+			level = slog.LevelInfo
+		}
+		a.log.Log(ctx, level, "status of Ingresses is not up to date", "error", err)
 	}
 	return a.pause
 }

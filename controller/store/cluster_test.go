@@ -102,8 +102,10 @@ func TestClusterReadsWhatItShould(t *testing.T) {
 	}
 	for _, a := range client.Actions() {
 		kind := a.GetResource().Resource
-		if a.GetVerb() == "list" && (kind == "secrets" || kind == "configmaps") {
-			t.Errorf("lists %s", kind)
+		if l, ok := a.(ktesting.ListAction); ok && (kind == "secrets" || kind == "configmaps") {
+			if f := l.GetListRestrictions().Fields; !strings.HasPrefix(f.String(), "metadata.name=") {
+				t.Errorf("lists %s by %q", kind, f)
+			}
 		}
 	}
 	must(t, client.CoreV1().Services("a").Delete(t.Context(), "s", metav1.DeleteOptions{}))

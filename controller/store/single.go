@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -19,9 +18,10 @@ import (
 
 // How a watch of one object goes on after it ended.
 const (
-	getTimeout = 10 * time.Second
-	firstPause = time.Second
-	longPause  = 30 * time.Second
+	readTimeout = 10 * time.Second
+	firstPause  = time.Second
+	longPause   = 30 * time.Second
+	steady      = 10 * time.Second // a watch that lasts so long was no failure
 	// patience is how often an API server may answer with an error before that
 	// counts as the answer: one Secret that etcd can't decrypt must not keep the
 	// rest from being served.
@@ -32,9 +32,9 @@ const (
 // daily routine: the object is read anew.
 var errTooOld = errors.New("the version is too old")
 
-// A reader reads one object of an API server.
+// A reader reads the objects of one kind and namespace.
 type reader struct {
-	get   func(context.Context, metav1.GetOptions) (metav1.Object, error)
+	list  func(context.Context, metav1.ListOptions) (found []metav1.Object, version string, err error)
 	watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
 }
 
@@ -44,15 +44,34 @@ func readCluster(client kubernetes.Interface) func(ref) reader {
 	return func(r ref) reader {
 		if r.kind == secrets {
 			api := client.CoreV1().Secrets(r.key.Namespace)
-			return reader{func(ctx context.Context, o metav1.GetOptions) (metav1.Object, error) {
-				return api.Get(ctx, r.key.Name, o)
+			return reader{func(ctx context.Context, o metav1.ListOptions) ([]metav1.Object, string, error) {
+				l, err := api.List(ctx, o)
+				if err != nil {
+					return nil, "", err
+				}
+				return pointers(l.Items), l.ResourceVersion, nil
 			}, api.Watch}
 		}
 		api := client.CoreV1().ConfigMaps(r.key.Namespace)
-		return reader{func(ctx context.Context, o metav1.GetOptions) (metav1.Object, error) {
-			return api.Get(ctx, r.key.Name, o)
+		return reader{func(ctx context.Context, o metav1.ListOptions) ([]metav1.Object, string, error) {
+			l, err := api.List(ctx, o)
+			if err != nil {
+				return nil, "", err
+			}
+			return pointers(l.Items), l.ResourceVersion, nil
 		}, api.Watch}
 	}
+}
+
+func pointers[T any, P interface {
+	*T
+	metav1.Object
+}](items []T) []metav1.Object {
+	all := make([]metav1.Object, len(items))
+	for i := range items {
+		all[i] = P(&items[i])
+	}
+	return all
 }
 
 // run reads the object and watches it, and starts again when that ends, until
@@ -60,11 +79,22 @@ func readCluster(client kubernetes.Interface) func(ref) reader {
 func (one *single) run(ctx context.Context, read reader) {
 	failures := 0
 	for ctx.Err() == nil {
-		err := one.follow(ctx, read)
+		began := time.Now()
+		w, err := one.open(ctx, read)
 		if err == nil {
+			err = one.listen(ctx, w)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		// A watch that ends as soon as it begins is a failure too: a thousand of
+		// them without growing pauses would keep a server busy.
+		if err == nil && time.Since(began) > steady {
 			failures = 0
-		} else if ctx.Err() == nil {
+		} else {
 			failures++
+		}
+		if err != nil {
 			one.judge(err, failures)
 		}
 		select {
@@ -74,52 +104,61 @@ func (one *single) run(ctx context.Context, read reader) {
 	}
 }
 
-// follow returns nil when a watch that worked has ended.
-func (one *single) follow(ctx context.Context, read reader) error {
-	version, err := one.get(ctx, read)
-	if err != nil {
-		return err
-	}
-	w, err := read.watch(ctx, metav1.ListOptions{
-		FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, one.ref.key.Name).String(),
-		// Without a version, for an object that is not there, a watch begins with
-		// what is there by then: nothing is missed between the two requests.
-		ResourceVersion: version,
-	})
-	if err != nil {
-		return fmt.Errorf("watch: %w", err)
-	}
-	defer w.Stop()
-	if err := one.listen(ctx, w); !errors.Is(err, errTooOld) {
-		return err
-	}
-	return nil
+// open reads the object and begins to watch it. It does so on a stack of its
+// own: requests need 16 KB of it, and a watch that waits would keep them.
+func (one *single) open(ctx context.Context, read reader) (w watch.Interface, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		o := one.only()
+		if o.ResourceVersion, err = one.read(ctx, read); err != nil {
+			return
+		}
+		if w, err = read.watch(ctx, o); err != nil {
+			err = fmt.Errorf("watch: %w", err)
+		}
+	}()
+	<-done
+	return w, err
 }
 
-// get asks for the object. That there is none is an answer.
-func (one *single) get(ctx context.Context, read reader) (version string, err error) {
+// only selects the one object. A role that names the object allows a list and
+// a watch with this selector.
+func (one *single) only() metav1.ListOptions {
+	return metav1.ListOptions{
+		FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, one.ref.key.Name).String(),
+	}
+}
+
+// read asks for the object by a list of one. That there is none is an answer.
+// A GET would do, but yields no version from which to watch: the version of an
+// object that nobody has changed for long is too old for that.
+func (one *single) read(ctx context.Context, read reader) (version string, err error) {
 	select {
 	case one.set.slots <- struct{}{}:
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
 	defer func() { <-one.set.slots }()
-	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	o, err := read.get(ctx, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		one.found(nil)
-		return "", nil
-	}
+	all, version, err := read.list(ctx, one.only())
 	if err != nil {
-		return "", fmt.Errorf("get: %w", err)
+		return "", fmt.Errorf("list: %w", err)
 	}
-	version = o.GetResourceVersion()
-	one.arrived(o)
+	for _, o := range all {
+		if o.GetName() == one.ref.key.Name {
+			one.arrived(o)
+			return version, nil
+		}
+	}
+	one.found(nil)
 	return version, nil
 }
 
+// listen returns nil when a watch that worked has ended.
 func (one *single) listen(ctx context.Context, w watch.Interface) error {
+	defer w.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -128,7 +167,9 @@ func (one *single) listen(ctx context.Context, w watch.Interface) error {
 			if !open {
 				return nil
 			}
-			if err := one.event(e); err != nil {
+			if err := one.event(e); errors.Is(err, errTooOld) {
+				return nil
+			} else if err != nil {
 				return err
 			}
 		}
@@ -171,15 +212,12 @@ func (one *single) judge(err error, failures int) {
 	case code != 0 && failures >= patience:
 		one.unreadable("cannot be read: " + err.Error())
 	}
-	if failures > 1 {
-		return
+	switch {
+	case code == 0:
+		one.set.silent(one, err)
+	case failures == 1:
+		one.set.log.Warn("cannot read an object, trying again", "object", one.source(), "error", err)
 	}
-	level := slog.LevelWarn
-	if code == 0 {
-		level = slog.LevelDebug // the informers say it, once and not for each object
-	}
-	one.set.log.Log(context.Background(), level, "cannot read an object, trying again",
-		"object", one.ref.object().String(), "error", err)
 }
 
 // answered is the status with which an API server has refused a request for

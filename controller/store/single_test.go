@@ -21,28 +21,30 @@ import (
 
 // A server is an API server that holds one Secret, as the test says.
 type server struct {
+	log        lines
 	mu         sync.Mutex
-	gets       int
+	reads      []metav1.ListOptions
 	watches    []metav1.ListOptions
 	secret     *corev1.Secret // nil: there is none
-	fails      error          // of a GET
+	fails      error          // of a read
 	failsWatch error
+	ends       bool               // watches end at once
 	watch      *watch.FakeWatcher // the newest
 }
 
 func (s *server) reader(ref) reader {
 	return reader{
-		get: func(context.Context, metav1.GetOptions) (metav1.Object, error) {
+		list: func(_ context.Context, o metav1.ListOptions) ([]metav1.Object, string, error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.gets++
-			if s.fails != nil {
-				return &corev1.Secret{}, s.fails
+			s.reads = append(s.reads, o)
+			other := secret("1", "other") // a server that ignores the selector
+			other.Name = "other"
+			all := []metav1.Object{other}
+			if s.secret != nil {
+				all = append(all, s.secret.DeepCopy())
 			}
-			if s.secret == nil {
-				return &corev1.Secret{}, apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "tls")
-			}
-			return s.secret.DeepCopy(), nil
+			return all, "1000", s.fails
 		},
 		watch: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			s.mu.Lock()
@@ -52,12 +54,15 @@ func (s *server) reader(ref) reader {
 				return nil, s.failsWatch
 			}
 			s.watch = watch.NewFake()
+			if s.ends {
+				s.watch.Stop()
+			}
 			return s.watch, nil
 		},
 	}
 }
 
-// now is what a GET answers from here on.
+// now is what a read answers from here on.
 func (s *server) now(secret *corev1.Secret, fails error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,14 +76,14 @@ func (s *server) live() *watch.FakeWatcher {
 	return s.watch
 }
 
-// asked is how many GETs there were, and how the first watch was asked for.
-func (s *server) asked() (gets int, first metav1.ListOptions) {
+// asked is how many reads there were, and how the first watch was asked for.
+func (s *server) asked() (reads int, first metav1.ListOptions) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.watches) > 0 {
 		first = s.watches[0]
 	}
-	return s.gets, first
+	return len(s.reads), first
 }
 
 var tls = ref{secrets, key("a", "tls")}
@@ -98,7 +103,7 @@ func forbidden(verb string) error {
 func watched(t *testing.T, s *server, test func(*Store, *singles)) {
 	synctest.Test(t, func(t *testing.T) {
 		store := bareStore()
-		set := newSingles(s.reader, store.pending, slog.New(slog.DiscardHandler))
+		set := newSingles(s.reader, store.pending, slog.New(slog.NewTextHandler(&s.log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { set.run(ctx); close(done) }()
@@ -140,7 +145,7 @@ func TestSingleFollowsItsObject(t *testing.T) {
 		if s.snapshot.Secrets[tls.key].Annotations != nil {
 			t.Error("not stripped")
 		}
-		if _, o := api.asked(); o.ResourceVersion != "7" || o.FieldSelector != "metadata.name=tls" {
+		if _, o := api.asked(); o.ResourceVersion != "1000" || o.FieldSelector != "metadata.name=tls" {
 			t.Errorf("watched with %+v", o)
 		}
 		other := secret("8", "other")
@@ -159,7 +164,7 @@ func TestSingleFollowsItsObject(t *testing.T) {
 			t.Errorf("made anew, but %q", got)
 		}
 		if n, _ := api.asked(); n != 1 {
-			t.Errorf("%d GETs for one watch", n)
+			t.Errorf("%d reads for one watch", n)
 		}
 	})
 }
@@ -188,11 +193,22 @@ func TestSingleStartsAgain(t *testing.T) {
 					t.Error("the same content is a change")
 				}
 				if n, _ := api.asked(); n != 3 {
-					t.Errorf("%d GETs for 3 watches", n)
+					t.Errorf("%d reads for 3 watches", n)
 				}
 			})
 		})
 	}
+}
+
+// A thousand watches that end as they begin must not keep a server busy.
+func TestSingleThatEndsAtOncePausesLonger(t *testing.T) {
+	api := &server{secret: secret("7", "one"), ends: true}
+	watched(t, api, func(s *Store, _ *singles) {
+		after(s, 10*time.Minute)
+		if n, _ := api.asked(); n < 10 || n > 60 {
+			t.Errorf("%d reads in 10 minutes", n)
+		}
+	})
 }
 
 func TestSingleMissingIsAnAnswer(t *testing.T) {
@@ -204,10 +220,6 @@ func TestSingleMissingIsAnAnswer(t *testing.T) {
 		if got, c := after(s, 0); got != "" || !c.Empty() {
 			t.Errorf("%q, %+v", got, c)
 		}
-		// Without a version the watch begins with what is there by then.
-		if _, o := api.asked(); o.ResourceVersion != "" {
-			t.Errorf("watched from version %q", o.ResourceVersion)
-		}
 		api.live().Add(secret("1", "one"))
 		if got, _ := after(s, 0); got != "one" {
 			t.Errorf("made, but %q", got)
@@ -216,7 +228,7 @@ func TestSingleMissingIsAnAnswer(t *testing.T) {
 }
 
 func TestSingleForbiddenIsAnAnswer(t *testing.T) {
-	api := &server{fails: forbidden("get")}
+	api := &server{fails: forbidden("list")}
 	watched(t, api, func(s *Store, set *singles) {
 		if !set.settled() {
 			t.Error("not settled")
@@ -235,7 +247,7 @@ func TestSingleForbiddenIsAnAnswer(t *testing.T) {
 			t.Errorf("allowed, but %q, %q", got, problem(s))
 		}
 		// Forbidden later: what was read stays.
-		api.now(nil, forbidden("get"))
+		api.now(nil, forbidden("list"))
 		api.live().Stop()
 		if got, _ := after(s, time.Minute); got != "one" || problem(s) == "" {
 			t.Errorf("forbidden later: %q, %q", got, problem(s))
@@ -243,7 +255,7 @@ func TestSingleForbiddenIsAnAnswer(t *testing.T) {
 	})
 }
 
-// Roles may allow get and not watch: then changes come with the next GET.
+// Roles may allow get and not watch: then changes come with the next read.
 func TestSingleThatMayNotBeWatched(t *testing.T) {
 	api := &server{secret: secret("1", "one"), failsWatch: forbidden("watch")}
 	watched(t, api, func(s *Store, _ *singles) {
@@ -278,6 +290,9 @@ func TestSingleServerAwayIsNoAnswer(t *testing.T) {
 			api.live().Stop()
 			if got, c := after(s, time.Hour); got != "one" || !c.Empty() {
 				t.Errorf("%v: away again, and %q, %+v", away, got, c)
+			}
+			if a, b := api.log.count("does not answer"), api.log.count("answers again"); a != 2 || b != 1 {
+				t.Errorf("%v: said %d times that it is away, %d times that it is back", away, a, b)
 			}
 		})
 	}
@@ -327,7 +342,7 @@ func TestSinglesDropAndWantAgain(t *testing.T) {
 			t.Errorf("unwanted, but %q, %+v", got, c)
 		}
 		if n, _ := api.asked(); n != 1 {
-			t.Errorf("an unwanted Secret is asked for: %d GETs", n)
+			t.Errorf("an unwanted Secret is asked for: %d reads", n)
 		}
 		set.want([]ref{tls})
 		if got, _ := after(s, 0); got != "one" {
@@ -348,13 +363,13 @@ func TestSinglesAskForFewAtOnce(t *testing.T) {
 		under <- 0
 		set := newSingles(func(ref) reader {
 			return reader{
-				get: func(context.Context, metav1.GetOptions) (metav1.Object, error) {
+				list: func(context.Context, metav1.ListOptions) ([]metav1.Object, string, error) {
 					n := <-under + 1 // the channel is the lock of peak too
 					peak = max(peak, n)
 					under <- n
 					time.Sleep(time.Second)
 					under <- <-under - 1
-					return secret("1", "x"), nil
+					return nil, "1", nil
 				},
 				watch: func(context.Context, metav1.ListOptions) (watch.Interface, error) { return watch.NewFake(), nil },
 			}
@@ -369,7 +384,7 @@ func TestSinglesAskForFewAtOnce(t *testing.T) {
 		set.want(refs)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if <-under; !set.settled() || peak != gets {
+		if <-under; !set.settled() || peak != reads {
 			t.Errorf("settled %t, %d at once", set.settled(), peak)
 		}
 		cancel()

@@ -11,9 +11,9 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/model"
 )
 
-// gets is how many objects are asked for at the same time. 1,000 wanted
+// reads is how many objects are asked for at the same time. 1,000 wanted
 // Secrets shall not be 1,000 requests at once.
-const gets = 32
+const reads = 32
 
 // singles keeps one watch for each object that is wanted by name. An informer
 // would list them all, and a controller has no business to read every Secret.
@@ -21,12 +21,13 @@ type singles struct {
 	read    func(ref) reader
 	pending *pending
 	log     *slog.Logger
-	slots   chan struct{} // one for each GET under way
+	slots   chan struct{} // one for each read under way
 
 	mu     sync.Mutex
 	ctx    context.Context // nil until run
 	wanted map[ref]*single
-	open   int // wanted, but not answered yet
+	open   int     // wanted, but not answered yet
+	mute   *single // the first that got no answer from the server, until it gets one
 	group  sync.WaitGroup
 }
 
@@ -41,7 +42,7 @@ type single struct {
 func newSingles(read func(ref) reader, p *pending, log *slog.Logger) *singles {
 	return &singles{
 		read: read, pending: p, log: log,
-		slots:  make(chan struct{}, gets),
+		slots:  make(chan struct{}, reads),
 		wanted: map[ref]*single{},
 	}
 }
@@ -108,6 +109,9 @@ func (s *singles) drop(one *single) {
 	if one.stop != nil {
 		one.stop()
 	}
+	if s.mute == one {
+		s.mute = nil
+	}
 	if !one.answered {
 		s.open--
 	}
@@ -120,6 +124,17 @@ func (s *singles) settled() bool {
 	return s.open == 0
 }
 
+// silent logs that the server does not answer: once, and not for each object,
+// for the informers say nothing while a connection is refused.
+func (s *singles) silent(one *single, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mute == nil && s.wanted[one.ref] == one {
+		s.mute = one
+		s.log.Warn("the API server does not answer: what was read stays in force", "error", err)
+	}
+}
+
 // tell passes on what a watch has learned, unless it is no longer wanted.
 func (one *single) tell(say func(*pending)) {
 	s := one.set
@@ -127,6 +142,10 @@ func (one *single) tell(say func(*pending)) {
 	defer s.mu.Unlock()
 	if s.wanted[one.ref] != one {
 		return
+	}
+	if s.mute == one {
+		s.mute = nil
+		s.log.Info("the API server answers again")
 	}
 	say(s.pending)
 	if !one.answered {

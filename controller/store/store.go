@@ -4,9 +4,9 @@
 // wanted by name, look-ups in the DNS for external names.
 //
 // It may not judge what it reads: which Ingress counts, and whether a
-// certificate is any good, is for build to say. It never lists Secrets or
-// ConfigMaps, never writes to the cluster, and what it could not read is a
-// problem in the Snapshot, while the last good object stays.
+// certificate is any good, is for build to say. It asks for no Secret and no
+// ConfigMap that is not wanted by name, never writes to the cluster, and what it
+// could not read is a problem in the Snapshot, while the last good object stays.
 package store
 
 import (

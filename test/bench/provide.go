@@ -82,7 +82,7 @@ func debian13() (string, error) {
 	fmt.Fprintln(os.Stderr, "bench: making a Debian 13 in", root+": a minute or so, once")
 	c := exec.Command("debootstrap", "--variant=minbase", "--include="+debian13Packages, "trixie", fresh)
 	if out, err := c.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("Debian 13: debootstrap (root and the package debootstrap are needed): %w: %s", err, lastLine(string(out)))
+		return "", fmt.Errorf("debootstrap trixie (root and the package debootstrap are needed): %w: %s", err, lastLine(string(out)))
 	}
 	return root, os.Rename(fresh, root)
 }

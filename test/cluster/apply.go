@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -88,16 +89,26 @@ func (c *Cluster) apply(ctx context.Context, text string) error {
 		return err
 	}
 	for _, o := range all {
-		if ns := o.GetNamespace(); ns != "" {
-			if err := c.patch(ctx, namespace(ns)); err != nil {
-				return err
-			}
+		if err := c.ensureNamespace(ctx, o.GetNamespace()); err != nil {
+			return err
 		}
 		if err := c.patch(ctx, o); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ensureNamespace leaves a namespace that exists as it is.
+func (c *Cluster) ensureNamespace(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := c.Dynamic.Resource(kinds["Namespace"].resource).Create(ctx, namespace(name), metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
 }
 
 func (c *Cluster) patch(ctx context.Context, o *unstructured.Unstructured) error {

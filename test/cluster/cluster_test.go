@@ -66,11 +66,11 @@ func TestRightsAreEnforced(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	if _, err := client.CoreV1().Secrets("").List(ctx, metav1.ListOptions{}); !apierrors.IsForbidden(err) {
-		t.Errorf("list Secrets: %v, want forbidden", err)
+	if err := client.CoreV1().Secrets("default").Delete(ctx, "none", metav1.DeleteOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("delete a Secret: %v, want forbidden", err)
 	}
-	if _, err := client.CoreV1().Secrets("default").Get(ctx, "none", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-		t.Errorf("get a Secret: %v, want not found", err)
+	if _, err := client.CoreV1().Services("default").Get(ctx, "none", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("get a Service: %v, want not found", err)
 	}
 	audit, err := c.Audit()
 	if err != nil {
@@ -80,7 +80,7 @@ func TestRightsAreEnforced(t *testing.T) {
 	for _, a := range audit {
 		seen = append(seen, a.String())
 	}
-	want := []string{"list /api/v1/secrets 403", "get /api/v1/namespaces/default/secrets/none 404"}
+	want := []string{"delete /api/v1/namespaces/default/secrets/none 403", "get /api/v1/namespaces/default/services/none 404"}
 	if strings.Join(seen, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the audit log has %q, want %q", seen, want)
 	}

@@ -14,7 +14,7 @@ import (
 // The users that the API server knows. Their tokens are their names.
 const (
 	Admin      = "admin"     // of system:masters
-	Controller = "sallyport" // what rbac.yaml grants, and nothing else
+	Controller = "sallyport" // may do what rbac.yaml grants
 	Stranger   = "stranger"  // nothing at all
 )
 

@@ -85,7 +85,6 @@ func (s *Sallyport) start(o Options) (err error) {
 	args := []string{
 		"--http-port=" + strconv.Itoa(s.HTTP), "--https-port=" + strconv.Itoa(s.HTTPS),
 		"--healthz-port=" + strconv.Itoa(s.Health), "--default-server-port=" + strconv.Itoa(s.Default),
-		"--post-shutdown-grace-period=0", // only a wait, of ten seconds by default
 	}
 	if o.WorkDir != "" {
 		args = append(args, "--work-dir="+o.WorkDir)

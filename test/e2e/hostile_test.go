@@ -97,7 +97,7 @@ func TestHostileHostsInAFolder(t *testing.T) {
 	s := w.launch(t)
 	unharmed(t, s, w)
 	// The rest of a bad Ingress is served, and the problem names it and the field.
-	requests(t, s, "http://ok0.example.org/", "web", "http://ok7.example.org/", "web")
+	requests(t, s, "https://ok0.example.org/", "web", "https://ok7.example.org/", "web")
 	logged(t, s, "default/bad-0", "spec.rules[0].host")
 	logged(t, s, "default/bad-7", "spec.rules[0].host")
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
@@ -139,7 +140,6 @@ func TestMetrics(t *testing.T) {
 		for range 7 {
 			requests(t, s, "http://a.example.org/x", "web")
 		}
-		text := scrape(t, s)
 		for _, want := range [][]string{
 			{"nginx_ingress_controller_requests{", `ingress="web"`, `service="web"`, `status="200"`, `path="/"`, `method="GET"`, `host="a.example.org"`, "} 7"},
 			{"nginx_ingress_controller_request_duration_seconds_count{", "} 7"},
@@ -147,11 +147,26 @@ func TestMetrics(t *testing.T) {
 			{"nginx_ingress_controller_nginx_process_requests_total"},
 			{"nginx_ingress_controller_build_info{"},
 		} {
-			if lines(text, want...) == 0 {
-				t.Errorf("/metrics has no line with %q", want)
-			}
+			// A worker gives its counts away each second.
+			cluster.Eventually(t, fmt.Sprintf("/metrics has a line with %q", want), func() error {
+				if text := scrape(t, s); lines(text, want...) == 0 {
+					return fmt.Errorf("it has\n%s", grep(text, want[0]))
+				}
+				return nil
+			})
 		}
 	})
+}
+
+// grep gives the lines with a word.
+func grep(text, word string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, word) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 func scrape(t *testing.T, s *cluster.Sallyport) string {

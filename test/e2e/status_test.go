@@ -142,17 +142,17 @@ func TestLeaderElection(t *testing.T) {
 	w := inCluster(t)
 	apps(t, w, 66, "web")
 	w.Apply(t, web("web", "a.example.org", "web").String())
-	first := w.launch(t, "--publish-status-address=192.0.2.1", "--status-update-interval=5", "--election-ttl=6s", "--election-id=who")
+	first := w.launch(t, "--publish-status-address=192.0.2.1", "--status-update-interval=5", "--election-ttl=6s")
 	becomesStatus(t, w, "web", "192.0.2.1")
 	second := w.launchWith(t, cluster.Options{
-		Args: []string{"--publish-status-address=192.0.2.2", "--status-update-interval=5", "--election-ttl=6s", "--election-id=who"},
+		Args: []string{"--publish-status-address=192.0.2.2", "--status-update-interval=5", "--election-ttl=6s"},
 		Env:  []string{"POD_NAME=sallyport-1"},
 	})
 	requests(t, second, "http://a.example.org/", "web") // it serves all the same
 	w.Apply(t, web("later", "b.example.org", "web").String())
 	becomesStatus(t, w, "later", "192.0.2.1")
 	becomes(t, second, "http://b.example.org/", "web")
-	lease, err := w.cluster().Client.CoordinationV1().Leases("sallyport").Get(context.Background(), "who", metav1.GetOptions{})
+	lease, err := w.cluster().Client.CoordinationV1().Leases("sallyport").Get(context.Background(), "ingress-controller-leader", metav1.GetOptions{})
 	if err != nil || lease.Spec.HolderIdentity == nil || !strings.Contains(*lease.Spec.HolderIdentity, "sallyport-0") {
 		t.Errorf("the lease is held by %v, %v", lease.Spec.HolderIdentity, err)
 	}

@@ -16,6 +16,7 @@ function M.init(options)
     balancer.init(options.unavailable)
 
     M.balance = balancer.balance
+    M.leave = balancer.leave
     M.certificate = certificate.certificate
     M.control = control.control
 

@@ -173,14 +173,25 @@ function M.balance()
     end
 end
 
+--- leave is for a header filter, in a location that balances nothing: it asks
+-- clients of a replaced worker to leave, as balance does.
+function M.leave()
+    local version = data:get("version")
+    if version ~= seen then
+        refresh(version)
+    end
+    if closing then
+        ask_to_leave()
+    end
+end
+
 --- init runs in the master: address is that of the server that answers 503.
 function M.init(address)
     unavailable = address
 end
 
 --- start runs in a worker, before its first request.
-function M.start(of)
-    generation = items.padded(of)
+function M.start()
     math.randomseed(ngx.now() * 1000 + ngx.worker.pid() * 7919)
 end
 
