@@ -26,11 +26,8 @@ func (n *Nginx) Adopt(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	n.setCurrent(p)
-	// The controller before may have died in the middle of a start or reload.
+	// The controller before may have died in the middle of a start.
 	err = errors.Join(n.paths.removeFiles(n.paths.data, n.paths.stage), os.Chmod(n.paths.Control, 0o600))
-	if err != nil {
-		return true, err
-	}
 	n.log.Info("nginx adopted", "pid", pid, "generation", status.Generation)
-	return true, n.control.stay(ctx)
+	return true, err
 }

@@ -87,12 +87,6 @@ func (c control) get(ctx context.Context, path string, into any) error {
 	return nil
 }
 
-// stay tells workers that the reload that superseded them has failed.
-func (c control) stay(ctx context.Context) error {
-	_, err := c.ask(ctx, http.MethodPost, "/stay", nil)
-	return err
-}
-
 // Digests returns the md5, in hex, of each item that nginx holds.
 func (n *Nginx) Digests(ctx context.Context) (map[string]string, error) {
 	var v struct{ Keys map[string]string }

@@ -83,15 +83,10 @@ func (n *Nginx) Reload(ctx context.Context, conf []byte) error {
 	if err == nil {
 		err = n.awaitReload(ctx, p, Generation(conf), old, said)
 	}
-	if err == nil {
-		return nil
+	if err != nil {
+		return errors.Join(err, replaceFile(n.paths.Conf, n.paths.stage, before, 0o600))
 	}
-	err = errors.Join(err, replaceFile(n.paths.Conf, n.paths.stage, before, 0o600))
-	if p.running() {
-		// nginx may have got so far that its workers ask their clients to leave.
-		err = errors.Join(err, n.control.stay(context.WithoutCancel(ctx)))
-	}
-	return err
+	return nil
 }
 
 // awaitReload waits until new workers answer and the old ones no longer

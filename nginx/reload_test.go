@@ -28,44 +28,29 @@ func reloads(t *testing.T) int {
 	return n
 }
 
-func TestReloadDropsNoRequestOfBusyClients(t *testing.T) {
-	for _, idle := range []time.Duration{0, 20 * time.Millisecond} {
-		t.Run("idle "+idle.String(), func(t *testing.T) {
-			l := newLab(t)
-			l.start(simple(echo(t, "one"), echo(t, "two")))
-			h := newHammer(t, 32, idle, fmt.Sprintf("127.0.0.1:%d", l.http), "/a/")
-			h.until(t, 100)
-			for i := range reloads(t) {
-				l.extra = fmt.Sprintf("# %d", i)
-				if err := l.Reload(limit(t), l.conf()); err != nil {
-					t.Fatal(err)
-				}
-			}
-			h.until(t, 100)
-			h.end()
-			h.check(t)
-		})
+func TestReloadDropsNoRequest(t *testing.T) {
+	type client struct {
+		endpoint time.Duration // that a response takes
+		idle     time.Duration // between two requests of a connection
+		location string
 	}
-}
-
-// A location without a balancer, and one whose responses take longer than nginx
-// gives old workers, need a header filter for the same.
-func TestReloadDropsNothingWhereAHeaderFilterAsksToLeave(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(120 * time.Millisecond) // what is tested is a slow endpoint
-		fmt.Fprint(w, "slow")
-	}))
-	t.Cleanup(s.Close)
-	const filter = "header_filter_by_lua_block { sallyport.leave() }"
-	for name, location := range map[string]string{
-		"answers itself": filter + " return 200 x;",
-		"slow endpoint":  filter,
+	for name, c := range map[string]client{
+		"busy":           {},
+		"short pauses":   {idle: 20 * time.Millisecond},
+		"longer pauses":  {idle: 110 * time.Millisecond},
+		"slow endpoint":  {endpoint: 120 * time.Millisecond},
+		"nginx's answer": {location: "return 200 x;"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				time.Sleep(c.endpoint)
+				fmt.Fprint(w, "x")
+			}))
+			t.Cleanup(s.Close)
 			l := newLab(t)
-			l.locationExtra = location
+			l.locationExtra = c.location
 			l.start(simple(s.Listener.Addr().String()))
-			h := newHammer(t, 32, 0, fmt.Sprintf("127.0.0.1:%d", l.http), "/a/")
+			h := newHammer(t, 32, c.idle, fmt.Sprintf("127.0.0.1:%d", l.http), "/a/")
 			h.until(t, 100)
 			for i := range reloads(t) {
 				l.extra = fmt.Sprintf("# %d", i)
@@ -146,19 +131,13 @@ func TestFailedReloadLeavesAllAsItWas(t *testing.T) {
 	check("unknown directive", []byte("daemon off;\n\nnonsense;\n"), ConfigError{3, `unknown directive "nonsense"`})
 	check("truncated", live[:len(live)/2], ConfigError{0, ""}.but(t, l, live[:len(live)/2]))
 	l.extra = fmt.Sprintf("server { listen 127.0.0.1:%d; }", taken.http)
+	check("port in use", l.conf(), ConfigError{0, fmt.Sprintf("bind() to 127.0.0.1:%d failed (98: Address already in use)", taken.http)})
+	h.until(t, 100)
+	h.end()
+	h.check(t)
 	if clients := h.dials.Load(); clients != 4 {
 		t.Errorf("%d connections: clients were asked to leave", clients)
 	}
-	check("port in use", l.conf(), ConfigError{0, fmt.Sprintf("bind() to 127.0.0.1:%d failed (98: Address already in use)", taken.http)})
-	// nginx finds that out late: its workers have asked their clients to leave,
-	// and must have stopped to.
-	clients := h.dials.Load()
-	h.until(t, 100)
-	if more := h.dials.Load() - clients; more > 4 {
-		t.Errorf("%d connections in 100 requests: clients are still asked to leave", more)
-	}
-	h.end()
-	h.check(t)
 	pids := func(all []stat) (p []int) {
 		for _, s := range all {
 			p = append(p, s.pid)

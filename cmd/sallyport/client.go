@@ -19,9 +19,11 @@ func (o *options) client() (kubernetes.Interface, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no cluster to read from (--kubeconfig, --apiserver-host, or a pod's service account; --manifests reads a folder): %w", err)
 	}
-	// Watches and the first lists must not wait for each other; what writes
-	// has a limit of its own.
-	config.QPS, config.Burst = 200, 400
+	// The API server has a limit for each client (priority and fairness), and
+	// what writes has one of its own. A limit here would only make the first
+	// state late.
+	config.QPS = -1
+	config.AcceptContentTypes, config.ContentType = "application/vnd.kubernetes.protobuf,application/json", "application/vnd.kubernetes.protobuf"
 	config.UserAgent = "sallyport/" + version
 	return kubernetes.NewForConfig(config)
 }

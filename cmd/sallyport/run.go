@@ -11,6 +11,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
 
 	"github.com/sallyport-ingress/sallyport/controller"
 	"github.com/sallyport-ingress/sallyport/controller/metrics"
@@ -33,6 +34,7 @@ func controllerCommand(ctx context.Context, args []string, stdout, stderr io.Wri
 	}
 	log := newLog(o, stderr)
 	tellIgnored(flags, log)
+	klog.SetSlogLogger(log) // what client-go says goes where we say it
 	return run(ctx, o, log)
 }
 

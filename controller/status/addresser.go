@@ -8,6 +8,7 @@ import (
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -29,7 +30,7 @@ type addresser struct {
 	// outcomes are those of Ingresses that were written. The store may go on
 	// showing an older status than that.
 	outcomes map[types.NamespacedName]outcome
-	trouble  string // the error that was logged last
+	trouble  string // kindOf the error that was logged last
 	pause    time.Duration
 }
 
@@ -82,8 +83,8 @@ func (a *addresser) round(ctx context.Context, state *State, again bool) time.Du
 	case again || a.pause == 0:
 		a.pause = min(max(2*a.pause, firstPause), a.o.Interval)
 	}
-	if err.Error() != a.trouble {
-		a.trouble = err.Error()
+	if what := kindOf(err); what != a.trouble {
+		a.trouble = what
 		level := slog.LevelWarn
 		if errors.Is(err, errNotReady) { // as at each start
 			level = slog.LevelInfo
@@ -133,20 +134,34 @@ func (a *addresser) update(ctx context.Context, state *State, again bool) error 
 		outcomes[keyOf(ing)] = outcome{ing, wanted, err}
 	}
 	a.outcomes = outcomes
-	failed := 0
-	var first error
+	var failed failures
 	for _, o := range outcomes {
-		if o.err == nil {
-			continue
-		}
-		failed++
-		// The same one each time, so that it is logged once.
-		if first == nil || o.err.Error() < first.Error() {
-			first = o.err
+		if o.err != nil {
+			failed.count++
+			failed.one = o.err
 		}
 	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d Ingresses: %w", failed, len(state.Ingresses), first)
+	if failed.count > 0 {
+		return failed
 	}
 	return nil
+}
+
+// failures are those of one round.
+type failures struct {
+	count int
+	one   error // of them
+}
+
+func (f failures) Error() string {
+	return fmt.Sprintf("%d not written, such as %v", f.count, f.one)
+}
+
+// kindOf is the same text for errors that are not worth another line in the
+// log: of failures, which one is told of is chance.
+func kindOf(err error) string {
+	if f, ok := errors.AsType[failures](err); ok {
+		return fmt.Sprint(f.count, apierrors.ReasonForError(f.one))
+	}
+	return err.Error()
 }

@@ -191,7 +191,10 @@ func TestSyncEvents(t *testing.T) {
 			count  string
 		}{
 			{"first seen", func(*networkingv1.Ingress) {}, "x1"},
-			{"status written", func(i *networkingv1.Ingress) { i.ResourceVersion = "7"; i.Status.LoadBalancer.Ingress = newAddresses([]string{"a"}) }, "x1"},
+			{"status written", func(i *networkingv1.Ingress) {
+				i.ResourceVersion = "7"
+				i.Status.LoadBalancer.Ingress = newAddresses([]string{"a"})
+			}, "x1"},
 			{"annotation", func(i *networkingv1.Ingress) { i.Annotations = map[string]string{"a": "b"} }, "x2"},
 			{"annotation, other value", func(i *networkingv1.Ingress) { i.Annotations = map[string]string{"a": "c"} }, "x3"},
 			{"spec", func(i *networkingv1.Ingress) { i.Generation++ }, "x4"},

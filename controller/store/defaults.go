@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Endpoints are deprecated, but manifest folders hold them.
+
 package store
 
 import (
@@ -72,12 +74,13 @@ func defaultSlice(s *discoveryv1.EndpointSlice, complain func(field, reason stri
 // typeOf is the type of a slice's first address.
 func typeOf(s *discoveryv1.EndpointSlice) discoveryv1.AddressType {
 	for _, e := range s.Endpoints {
-		for _, text := range e.Addresses {
-			if a, err := netip.ParseAddr(text); err == nil {
-				return family(a)
-			}
-			return discoveryv1.AddressTypeFQDN
+		if len(e.Addresses) == 0 {
+			continue
 		}
+		if a, err := netip.ParseAddr(e.Addresses[0]); err == nil {
+			return family(a)
+		}
+		return discoveryv1.AddressTypeFQDN
 	}
 	return discoveryv1.AddressTypeIPv4
 }

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Endpoints are deprecated, but manifest folders hold them.
+
 package store
 
 import (

@@ -42,7 +42,6 @@ func stripMeta(m *metav1.ObjectMeta, annotation, label func(string) bool) {
 	m.OwnerReferences = nil
 	m.Finalizers = nil
 	m.GenerateName = ""
-	m.SelfLink = ""
 	m.Annotations = only(m.Annotations, annotation)
 	m.Labels = only(m.Labels, label)
 }

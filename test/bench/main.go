@@ -90,11 +90,14 @@ func takeAll(b *bench, chosen []measure) int {
 	for _, m := range chosen {
 		var taken []row
 		err := attempt(m.name, os.Stderr, func(s *session) { taken = m.take(s, b) })
-		rows = append(rows, taken...)
 		if err != nil {
-			rows = append(rows, unmeasured(m.name, err))
+			taken = append(taken, unmeasured(m.name, err))
 			status = 1
 		}
+		for _, r := range taken { // a run of minutes that is cut short has said something
+			fmt.Fprintf(os.Stderr, "%s: %s: %s\n", m.name, r.measure, strings.TrimSpace(r.measured+" "+string(r.verdict)))
+		}
+		rows = append(rows, taken...)
 	}
 	if err := printTable(os.Stdout, rows); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -114,17 +114,17 @@ func (c *Cluster) Close() {
 }
 
 // URL is the API server's address.
-func (c *Cluster) URL() string { return fmt.Sprintf("https://127.0.0.1:%d", c.port) }
+func (c *Cluster) URL() string { return fmt.Sprintf("https://%s:%d", apiAddress, c.port) }
 
 // Kubeconfig writes a kubeconfig for one of the users and gives its path.
 func (c *Cluster) Kubeconfig(user string) (string, error) {
 	text := fmt.Sprintf(`apiVersion: v1
 kind: Config
-clusters: [{name: test, cluster: {server: %q, insecure-skip-tls-verify: true}}]
+clusters: [{name: test, cluster: {server: %[1]q, certificate-authority: %[3]q}}]
 users: [{name: %[2]s, user: {token: %[2]s}}]
 contexts: [{name: test, context: {cluster: test, user: %[2]s}}]
 current-context: test
-`, c.URL(), user)
+`, c.URL(), user, c.authority())
 	path := filepath.Join(c.dir, user+".kubeconfig")
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }

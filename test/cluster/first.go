@@ -89,14 +89,18 @@ func mounts() error {
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("/proc: mount: %w", err)
 	}
+	return coverResolvConf()
+}
+
+func coverResolvConf() error {
+	theirs, err := filepath.EvalSymlinks("/etc/resolv.conf")
+	if err != nil {
+		return fmt.Errorf("resolv.conf: there must be a file to cover: %w", err)
+	}
 	ours := filepath.Join(os.TempDir(), "resolv.conf")
 	text := "nameserver " + strings.TrimSuffix(DNSAddress, ":53") + "\nsearch svc.cluster.local cluster.local\noptions ndots:2 timeout:1\n"
 	if err := os.WriteFile(ours, []byte(text), 0o644); err != nil {
 		return err
-	}
-	theirs, err := filepath.EvalSymlinks("/etc/resolv.conf")
-	if err != nil {
-		return fmt.Errorf("resolv.conf: there must be a file to cover: %w", err)
 	}
 	if err := unix.Mount(ours, theirs, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("resolv.conf: bind: %w", err)

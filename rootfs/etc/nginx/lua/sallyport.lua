@@ -11,12 +11,12 @@ function M.init(options)
     local balancer = require("sallyport.balancer")
     local certificate = require("sallyport.certificate")
     local control = require("sallyport.control")
+    local retire = require("sallyport.retire")
 
     data.init(options.dir)
     balancer.init(options.unavailable)
 
     M.balance = balancer.balance
-    M.leave = balancer.leave
     M.certificate = certificate.certificate
     M.control = control.control
 
@@ -32,6 +32,7 @@ function M.init(options)
     --- worker runs once in each worker that starts.
     function M.worker(generation)
         balancer.start()
+        retire.start()
         if requests then
             requests.start()
         end

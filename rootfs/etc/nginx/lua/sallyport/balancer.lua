@@ -5,6 +5,7 @@
 local cjson = require("cjson.safe")
 local items = require("sallyport.data")
 local ngx_balancer = require("ngx.balancer")
+local retire = require("sallyport.retire")
 local schedule = require("sallyport.schedule")
 
 local M = {}
@@ -23,7 +24,6 @@ local MAX_MORE_TRIES = 15
 local unavailable  -- address of the server that answers 503
 local seen         -- version of the data that this worker has looked at
 local epoch = 0    -- grows with each version seen
-local closing = false
 
 local nobody = { size = 0 }
 local routes = {}   -- by route id: { epoch, text, name, backend_id, backend }
@@ -102,17 +102,7 @@ end
 local function refresh(version)
     seen = version
     epoch = epoch + 1
-    closing = items.superseded()
-end
-
--- A worker that has been replaced asks its clients to leave, before nginx
--- closes their idle connections under them. HTTP/2 has GOAWAY for this, and
--- forbids the header.
-local function ask_to_leave()
-    local protocol = var.server_protocol
-    if protocol == "HTTP/1.1" or protocol == "HTTP/1.0" then
-        ngx.header.Connection = "close"
-    end
+    retire.check()
 end
 
 -- another returns an endpoint that the request has not tried yet, or any.
@@ -143,9 +133,6 @@ function M.balance()
         route = current_route(id)
     end
     var.proxy_upstream_name = route.name -- for the access log
-    if closing then
-        ask_to_leave()
-    end
 
     local backend = route.backend
     local size = backend.size
@@ -170,18 +157,6 @@ function M.balance()
     end
     if not set_current_peer(peer.address, peer.port) then
         set_current_peer(unavailable)
-    end
-end
-
---- leave is for a header filter, in a location that balances nothing: it asks
--- clients of a replaced worker to leave, as balance does.
-function M.leave()
-    local version = data:get("version")
-    if version ~= seen then
-        refresh(version)
-    end
-    if closing then
-        ask_to_leave()
     end
 end
 

@@ -58,12 +58,6 @@ local handlers = {
     ["/status"] = {
         GET = function() answer(200, data.status()) end,
     },
-    ["/stay"] = {
-        POST = function()
-            data.stay()
-            answer(200, {})
-        end,
-    },
     ["/requests"] = {
         GET = function()
             if not M.requests then

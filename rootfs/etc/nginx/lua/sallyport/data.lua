@@ -144,6 +144,7 @@ function M.started(generation)
     if not ok then
         ngx.log(ngx.ERR, "generation ", generation, " is not known to others: ", err)
     end
+    dict:set("serving", cycle) -- a number: in its own place, as those below
     dict:incr("version", 1)
 end
 
@@ -165,33 +166,24 @@ local function load(path)
     end
 end
 
---- superseded says whether a newer configuration has been loaded than the one
--- that this worker has.
-function M.superseded()
-    return dict:get("cycle") > cycle
-end
-
---- stay says that what was loaded after this worker's configuration has failed.
-function M.stay()
-    dict:set("cycle", cycle)
-    dict:incr("version", 1)
+--- replaced says whether workers of a newer configuration have started.
+function M.replaced()
+    return dict:get("serving") > cycle
 end
 
 --- init runs when a configuration is loaded. The first time, it fills the
 -- dictionary from the data file, if there is one. The dictionary outlives a
--- reload: then its workers learn here that they are superseded. That is as
--- early as can be: nginx has read the file, and stops them 100 ms after it has
--- started the new ones.
+-- reload.
 function M.init(dir)
     if dict:get("version") then
         cycle = dict:incr("cycle", 1)
-        dict:incr("version", 1)
         return
     end
     cycle = 0
     -- First, so that a full dictionary has room for them.
     dict:set("version", 0)
     dict:set("cycle", cycle)
+    dict:set("serving", cycle)
     dict:set("generation", padded(""))
     for id = 0, MOST_WORKERS - 1 do
         dict:set("worker:" .. id, padded(""))
