@@ -54,8 +54,8 @@ type fakeProxy struct {
 }
 
 func (f *fakeProxy) Adopt(context.Context) (bool, error) { return false, nil }
-func (f *fakeProxy) Start(_ context.Context, conf []byte, data map[string]string) error {
-	if err := f.Test(nil, conf); err != nil {
+func (f *fakeProxy) Start(ctx context.Context, conf []byte, data map[string]string) error {
+	if err := f.Test(ctx, conf); err != nil {
 		return err
 	}
 	f.starts++

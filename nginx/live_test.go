@@ -206,7 +206,7 @@ func TestQuitFinishesRequests(t *testing.T) {
 	answer := begin(t, l, entered)
 	done := make(chan error, 1)
 	go func() { done <- l.Quit(limit(t)) }()
-	if err := until(limit(t), func() (bool, error) { return len(serving(pid)) == 0, nil }); err != nil {
+	if err := until(limit(t), func() (bool, error) { return len(l.serving(pid)) == 0, nil }); err != nil {
 		t.Fatal(err)
 	}
 	close(release)

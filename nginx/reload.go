@@ -74,7 +74,7 @@ func (n *Nginx) Reload(ctx context.Context, conf []byte) error {
 	if err != nil {
 		return err
 	}
-	old := serving(p.pid)
+	old := n.serving(p.pid)
 	said := n.said()
 	if err := replaceFile(n.paths.Conf, n.paths.stage, conf, 0o600); err != nil {
 		return err
@@ -100,7 +100,8 @@ func (n *Nginx) awaitReload(ctx context.Context, p *process, generation string, 
 		}
 		if !known {
 			s, err := n.Status(ctx)
-			known = err == nil && s.Generation == generation && newcomer(p.pid, old)
+			known = err == nil && s.Generation == generation && s.Workers >= s.Configured &&
+				newcomer(n.serving(p.pid), old)
 		}
 		if !known {
 			return false, asConfigError(surrender(n.lastWords(said)))
@@ -118,24 +119,24 @@ func asConfigError(words error) error {
 }
 
 // serving returns the workers of a master that accept connections.
-func serving(master int) []stat {
+func (n *Nginx) serving(master int) []stat {
+	sockets := listeners(n.paths.Control)
 	var workers []stat
 	for _, s := range session(master) {
-		exiting := s.vsize == 0 // it has given its memory back, and its title
-		if s.pid != master && !exiting && !retiring(s.pid) {
+		if s.pid != master && holds(s.pid, sockets) {
 			workers = append(workers, s)
 		}
 	}
 	return workers
 }
 
-// newcomer says whether a master has a worker that it did not have before.
-func newcomer(master int, before []stat) bool {
+// newcomer says whether there is a worker now that was not there before.
+func newcomer(now, before []stat) bool {
 	known := map[int]uint64{}
 	for _, s := range before {
 		known[s.pid] = s.start
 	}
-	for _, s := range serving(master) {
+	for _, s := range now {
 		if start, ok := known[s.pid]; !ok || start != s.start {
 			return true
 		}

@@ -89,12 +89,12 @@ func TestReloadReturnsWhenNobodyHasTheOldConfiguration(t *testing.T) {
 func TestReloadOfTheSameFileMakesNewWorkers(t *testing.T) {
 	l := newLab(t)
 	l.start(simple(echo(t, "one")))
-	old := serving(l.Pid())
+	old := l.serving(l.Pid())
 	if err := l.Reload(limit(t), l.conf()); err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range old {
-		for _, s := range serving(l.Pid()) {
+		for _, s := range l.serving(l.Pid()) {
 			if s.pid == o.pid {
 				t.Errorf("worker %d is still there", s.pid)
 			}
@@ -108,7 +108,7 @@ func TestFailedReloadLeavesAllAsItWas(t *testing.T) {
 	l := newLab(t)
 	l.start(simple(echo(t, "one")))
 	live := l.conf()
-	workers := serving(l.Pid())
+	workers := l.serving(l.Pid())
 	h := newHammer(t, 4, 0, fmt.Sprintf("127.0.0.1:%d", l.http), "/a/")
 	h.until(t, 100)
 
@@ -144,7 +144,7 @@ func TestFailedReloadLeavesAllAsItWas(t *testing.T) {
 		}
 		return p
 	}
-	if diff := cmp.Diff(pids(workers), pids(serving(l.Pid()))); diff != "" {
+	if diff := cmp.Diff(pids(workers), pids(l.serving(l.Pid()))); diff != "" {
 		t.Errorf("workers: %s", diff)
 	}
 	l.extra = "# good again"

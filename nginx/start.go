@@ -122,20 +122,8 @@ func (n *Nginx) dismiss(ctx context.Context, workers []stat) error {
 	for _, w := range workers {
 		_ = unix.Kill(w.pid, unix.SIGQUIT) // one that has ended needs no telling
 	}
-	return until(ctx, func() (bool, error) { return silent(workers), nil })
-}
-
-// silent says whether none of the workers accepts connections any more.
-func silent(workers []stat) bool {
-	for _, w := range workers {
-		if s, err := readStat(w.pid); err != nil || s.start != w.start || s.state == "Z" {
-			continue
-		}
-		if !retiring(w.pid) {
-			return false
-		}
-	}
-	return true
+	sockets := listeners(n.paths.Control)
+	return until(ctx, func() (bool, error) { return deaf(workers, sockets), nil })
 }
 
 // kill ends a master at once, with all its workers.

@@ -59,6 +59,8 @@ func TestRulesFindWhatTheyForbid(t *testing.T) {
 		{"skip", "nginx/a_test.go", pkg + "func f() { t.Skip(\"no nginx\") }\n", false},
 		{"forbidden packages", "nginx/a.go", pkg + "import \"log\"\n", true},
 		{"forbidden packages", "nginx/a.go", pkg + "import \"github.com/stretchr/testify/assert\"\n", true},
+		{"forbidden packages", "nginx/a.go", pkg + "import \"k8s.io/klog/v2\"\n", true},
+		{"forbidden packages", "cmd/sallyport/a.go", pkg + "import \"k8s.io/klog/v2\"\n", false},
 		{"forbidden packages", "nginx/a.go", pkg + "import \"log/slog\"\n", false},
 		{"links", "README.md", "[x](nowhere.md)\n", true},
 		{"links", "nginx/README.md", "[x](nginx/nginx.go)\n", true},

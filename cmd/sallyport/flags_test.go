@@ -67,3 +67,13 @@ func TestWrongCommandLines(t *testing.T) {
 		}
 	}
 }
+
+// Asking for help is no error.
+func TestHelp(t *testing.T) {
+	for _, line := range []string{"--help", "-h", "render --help", "echo --help"} {
+		var stdout, stderr bytes.Buffer
+		if status := dispatch(context.Background(), strings.Fields(line), &stdout, &stderr); status != 0 || stderr.Len() == 0 {
+			t.Errorf("%s: status %d, %q", line, status, stderr.String())
+		}
+	}
+}

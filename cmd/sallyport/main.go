@@ -62,6 +62,9 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 // A usageError is a command line that asks for something impossible.
 type usageError struct{ error }
 
+// Unwrap is what the flag package said.
+func (e *usageError) Unwrap() error { return e.error }
+
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
 func printVersion(_ context.Context, _ []string, stdout, _ io.Writer) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -22,7 +23,7 @@ const (
 // An addresser keeps the addresses in the status of Ingresses for one term.
 type addresser struct {
 	*Writer
-	write   statusWriter
+	write   *statusWriter
 	found   addresses
 	foundAt time.Time // zero before the first time
 	lookAt  time.Time // of the last try
@@ -31,7 +32,10 @@ type addresser struct {
 	// showing an older status than that.
 	outcomes map[types.NamespacedName]outcome
 	trouble  string // kindOf the error that was logged last
-	pause    time.Duration
+	// try counts the timer's ticks. What failed is left alone until the next.
+	try    int
+	pause  time.Duration // until the next, after a failure
+	paused int           // the try that pause is of
 }
 
 // An outcome is that of writing one version of an Ingress.
@@ -39,6 +43,7 @@ type outcome struct {
 	version *networkingv1.Ingress
 	wanted  string
 	err     error
+	try     int
 }
 
 func newAddresser(w *Writer) *addresser {
@@ -50,38 +55,40 @@ func newAddresser(w *Writer) *addresser {
 func (a *addresser) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	again := true
-	for {
+	for ctx.Err() == nil {
 		state, changed := a.latest()
 		if state != nil {
-			timer.Reset(a.round(ctx, state, again))
+			wait, more := a.round(ctx, state)
+			if more { // with what is new by now
+				continue
+			}
+			timer.Reset(wait)
 		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-changed:
-			again = false
 		case <-timer.C:
-			again = true
+			a.try++
+			a.write.forgive()
 		}
 	}
 }
 
-// round returns how long to wait before the next one. It tries what failed
-// before only if again is set.
-func (a *addresser) round(ctx context.Context, state *State, again bool) time.Duration {
+// round returns how long to wait before the next one, or that there is more to
+// do at once.
+func (a *addresser) round(ctx context.Context, state *State) (wait time.Duration, more bool) {
 	err := a.look(ctx)
 	if err == nil {
-		err = a.update(ctx, state, again)
+		more, err = a.update(ctx, state)
 	}
 	switch {
-	case ctx.Err() != nil:
-		return a.o.Interval
+	case more || ctx.Err() != nil:
+		return 0, true
 	case err == nil:
 		a.pause, a.trouble = 0, ""
-		return a.o.Interval
-	case again || a.pause == 0:
-		a.pause = min(max(2*a.pause, firstPause), a.o.Interval)
+		return a.o.Interval, false
+	case a.pause == 0 || a.paused != a.try:
+		a.pause, a.paused = min(max(2*a.pause, firstPause), a.o.Interval), a.try
 	}
 	if what := kindOf(err); what != a.trouble {
 		a.trouble = what
@@ -91,7 +98,7 @@ func (a *addresser) round(ctx context.Context, state *State, again bool) time.Du
 		}
 		a.log.Log(ctx, level, "status of Ingresses is not up to date", "error", err)
 	}
-	return a.pause
+	return a.pause, false
 }
 
 // look renews the addresses, unless they were looked up just now: a burst of
@@ -114,24 +121,28 @@ func (a *addresser) look(ctx context.Context) error {
 	return nil
 }
 
-// update writes the Ingresses whose status differs.
-func (a *addresser) update(ctx context.Context, state *State, again bool) error {
+// update writes Ingresses whose status differs: not all of many at once, and
+// the newest first, because somebody waits for those.
+func (a *addresser) update(ctx context.Context, state *State) (more bool, err error) {
 	wanted := a.found.String()
 	outcomes := map[types.NamespacedName]outcome{}
 	var due []*networkingv1.Ingress
-	for _, ing := range state.Ingresses {
+	for _, ing := range slices.Backward(state.Ingresses) {
 		if a.found.in(ing) {
 			continue
 		}
 		before, ok := a.outcomes[keyOf(ing)]
-		if ok && before.version == ing && before.wanted == wanted && (before.err == nil || !again) {
+		switch {
+		case ok && before.version == ing && before.wanted == wanted && (before.err == nil || before.try == a.try):
 			outcomes[keyOf(ing)] = before
-		} else {
+		case len(due) < statusBurst:
 			due = append(due, ing)
+		default:
+			more = true
 		}
 	}
 	for ing, err := range a.write.all(ctx, due, func(*networkingv1.Ingress) addresses { return a.found }) {
-		outcomes[keyOf(ing)] = outcome{ing, wanted, err}
+		outcomes[keyOf(ing)] = outcome{ing, wanted, err, a.try}
 	}
 	a.outcomes = outcomes
 	var failed failures
@@ -142,9 +153,9 @@ func (a *addresser) update(ctx context.Context, state *State, again bool) error 
 		}
 	}
 	if failed.count > 0 {
-		return failed
+		return more, failed
 	}
-	return nil
+	return more, nil
 }
 
 // failures are those of one round.

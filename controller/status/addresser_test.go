@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,10 +167,11 @@ func TestAMissingPermissionCostsNobodyElse(t *testing.T) {
 func TestAFailureIsTriedAgainAndLoggedOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		l := newLab(t, ingress("web"), ingress("fine"))
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		l.refuse("update", "ingresses", func(a ktesting.Action) error {
 			ing := a.(ktesting.UpdateAction).GetObject().(*networkingv1.Ingress)
-			if down && ing.Name == "web" {
+			if down.Load() && ing.Name == "web" {
 				return errors.New("etcd is away")
 			}
 			return nil
@@ -189,7 +192,7 @@ func TestAFailureIsTriedAgainAndLoggedOnce(t *testing.T) {
 		if n := l.log.count("etcd is away"); n != 1 {
 			t.Errorf("logged %d times", n)
 		}
-		down = false
+		down.Store(false)
 		time.Sleep(time.Minute)
 		stop()
 		if l.has("web") != "192.0.2.1" || l.has("fine") != "192.0.2.1" {
@@ -219,6 +222,75 @@ func TestAddressesThatCannotBeFoundEraseNothing(t *testing.T) {
 		}
 		if n := l.log.count("level=WARN"); n != 1 {
 			t.Errorf("%d warnings", n)
+		}
+	})
+}
+
+func TestANewIngressDoesNotWaitBehindMany(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLab(t)
+		var all []*networkingv1.Ingress
+		for i := range 2000 { // they are not there, which costs a request each
+			all = append(all, ingress(fmt.Sprint("old-", i)))
+		}
+		w, stop := l.start(l.options())
+		w.Publish(State{Ingresses: all})
+		time.Sleep(5 * time.Second)
+		web := ingress("web")
+		if err := l.Tracker().Add(web); err != nil {
+			t.Fatal(err)
+		}
+		w.Publish(State{Ingresses: append(slices.Clone(all), web)})
+		time.Sleep(5 * time.Second)
+		if got := l.has("web"); got != "192.0.2.1" {
+			t.Errorf("has %q", got)
+		}
+		if n := l.asked("get ingresses"); n > statusBurst+10*statusRate+2 {
+			t.Errorf("%d requests in 10 s", n)
+		}
+		time.Sleep(time.Hour)
+		stop()
+		if n := l.asked("get ingresses"); n > 2000+5 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+func TestManyFailuresAreTriedAgainAndGently(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLab(t)
+		var all []*networkingv1.Ingress
+		for i := range 300 {
+			ing := ingress(fmt.Sprint("web-", i))
+			if err := l.Tracker().Add(ing); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, ing)
+		}
+		var down atomic.Bool
+		down.Store(true)
+		l.refuse("update", "ingresses", func(ktesting.Action) error {
+			if down.Load() {
+				return errors.New("etcd is away")
+			}
+			return nil
+		})
+		w, stop := l.start(l.options())
+		w.Publish(State{Ingresses: all})
+		time.Sleep(10 * time.Minute)
+		if n := l.asked("update ingresses/status"); n < 300*5 || n > 300*20 {
+			t.Errorf("%d tries of 300 in 10 minutes", n)
+		}
+		if n := l.log.count("etcd is away"); n != 1 {
+			t.Errorf("logged %d times", n)
+		}
+		down.Store(false)
+		time.Sleep(90 * time.Second)
+		stop()
+		for _, ing := range all {
+			if got := l.has(ing.Name); got != "192.0.2.1" {
+				t.Fatalf("%s has %q", ing.Name, got)
+			}
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,9 +122,10 @@ func TestOneObjectDoesNotFloodTheOthers(t *testing.T) {
 func TestEventsWaitForTheAPI(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		l := newLab(t)
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		l.refuse("create", "events", func(ktesting.Action) error {
-			if down {
+			if down.Load() {
 				return errors.New("no route to host")
 			}
 			return nil
@@ -136,7 +138,7 @@ func TestEventsWaitForTheAPI(t *testing.T) {
 			t.Errorf("%d tries in 10 minutes", n)
 		}
 		w.Publish(State{Problems: []model.Problem{stays}})
-		down = false
+		down.Store(false)
 		time.Sleep(2 * time.Minute)
 		stop()
 		if diff := cmp.Diff([]string{"Warning Rejected Ingress shop/web : stays x1"}, l.events()); diff != "" {

@@ -22,35 +22,46 @@ type statusWriter struct {
 	client      kubernetes.Interface
 	permissions *permissions
 	limit       *rate.Limiter
+
+	mu       sync.Mutex
+	refusals map[string]error // by namespace: not asked again until forgiven
 }
 
-func (w *Writer) statusWriter(perSecond rate.Limit, burst int) statusWriter {
-	return statusWriter{client: w.o.Client, permissions: w.permissions, limit: rate.NewLimiter(perSecond, burst)}
+func (w *Writer) statusWriter(perSecond rate.Limit, burst int) *statusWriter {
+	return &statusWriter{
+		client: w.o.Client, permissions: w.permissions, limit: rate.NewLimiter(perSecond, burst),
+		refusals: map[string]error{},
+	}
+}
+
+// forgive tries namespaces again in which permission was missing.
+func (s *statusWriter) forgive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.refusals)
 }
 
 // all gives each Ingress the addresses that want says for its current version,
 // and returns what came of each that was tried before ctx ended.
-func (s statusWriter) all(ctx context.Context, list []*networkingv1.Ingress, want func(*networkingv1.Ingress) addresses) map[*networkingv1.Ingress]error {
+func (s *statusWriter) all(ctx context.Context, list []*networkingv1.Ingress, want func(*networkingv1.Ingress) addresses) map[*networkingv1.Ingress]error {
 	var group sync.WaitGroup
-	var mu sync.Mutex
 	results := make(map[*networkingv1.Ingress]error, len(list))
-	refusals := map[string]error{} // by namespace: not asked again
 	todo := make(chan *networkingv1.Ingress)
 	for range min(writers, len(list)) {
 		group.Go(func() {
 			for ing := range todo {
-				mu.Lock()
-				err := refusals[ing.Namespace]
-				mu.Unlock()
+				s.mu.Lock()
+				err := s.refusals[ing.Namespace]
+				s.mu.Unlock()
 				if err == nil {
 					err = s.one(ctx, ing, want)
 				}
-				mu.Lock()
+				s.mu.Lock()
 				results[ing] = err
 				if s.permissions.refused(err, "get ingresses, update ingresses/status") {
-					refusals[ing.Namespace] = err
+					s.refusals[ing.Namespace] = err
 				}
-				mu.Unlock()
+				s.mu.Unlock()
 			}
 		})
 	}
@@ -67,7 +78,7 @@ func (s statusWriter) all(ctx context.Context, list []*networkingv1.Ingress, wan
 
 // one writes one Ingress. An Ingress that is gone, or is another one of the
 // same name by now, needs no more.
-func (s statusWriter) one(ctx context.Context, ing *networkingv1.Ingress, want func(*networkingv1.Ingress) addresses) error {
+func (s *statusWriter) one(ctx context.Context, ing *networkingv1.Ingress, want func(*networkingv1.Ingress) addresses) error {
 	client := s.client.NetworkingV1().Ingresses(ing.Namespace)
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		if err := s.limit.Wait(ctx); err != nil {

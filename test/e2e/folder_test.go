@@ -45,7 +45,7 @@ func TestABrokenManifest(t *testing.T) {
 
 	put(t, strings.Replace(good, "a.example.org", "c.example.org", 1), dir, "mine.yaml")
 	becomes(t, s, "http://c.example.org/", "web")
-	requests(t, s, "http://a.example.org/", "404")
+	becomes(t, s, "http://a.example.org/", "404")
 }
 
 func TestKindsOfFiles(t *testing.T) {
@@ -93,7 +93,7 @@ func TestTheSwapOfAMountedConfigMap(t *testing.T) {
 			t.Fatal(err)
 		}
 		becomes(t, s, "http://"+host+"/", "web")
-		requests(t, s, "http://one.example.org/", "404")
+		becomes(t, s, "http://one.example.org/", "404")
 	}
 }
 
@@ -131,5 +131,5 @@ func TestAnObjectInTwoFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	becomes(t, s, "http://b.example.org/", "web")
-	requests(t, s, "http://a.example.org/", "404")
+	becomes(t, s, "http://a.example.org/", "404")
 }
