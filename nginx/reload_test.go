@@ -19,7 +19,7 @@ import (
 func reloads(t *testing.T) int {
 	text := os.Getenv("SALLYPORT_TEST_RELOADS")
 	if text == "" {
-		return 10
+		return 5
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -129,8 +130,11 @@ func (o *options) metricsFlags(f *pflag.FlagSet) {
 
 // parse reads the command line and checks what can be checked without a
 // cluster.
-func (o *options) parse(args []string) (*pflag.FlagSet, error) {
+func (o *options) parse(args []string, stderr io.Writer) (*pflag.FlagSet, error) {
 	f := o.flagSet()
+	f.Usage = func() {
+		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport render|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", f.FlagUsagesWrapped(110))
+	}
 	if err := f.Parse(args); err != nil {
 		return f, &usageError{err}
 	}

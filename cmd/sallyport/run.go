@@ -25,7 +25,7 @@ import (
 // started.
 func controllerCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
-	flags, err := o.parse(args)
+	flags, err := o.parse(args, stderr)
 	if err != nil {
 		return err
 	}

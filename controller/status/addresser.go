@@ -55,6 +55,7 @@ func newAddresser(w *Writer) *addresser {
 func (a *addresser) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var next time.Time // tick of the timer
 	for ctx.Err() == nil {
 		state, changed := a.latest()
 		if state != nil {
@@ -62,7 +63,11 @@ func (a *addresser) run(ctx context.Context) {
 			if more { // with what is new by now
 				continue
 			}
-			timer.Reset(wait)
+			// Changes must not put the tick off.
+			if left := time.Until(next); left <= 0 || wait < left {
+				timer.Reset(wait)
+				next = time.Now().Add(wait)
+			}
 		}
 		select {
 		case <-ctx.Done():
