@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -11,8 +13,9 @@ import (
 const freshPattern = "sallyport-"
 
 // FreshDir returns a private work folder among the system's temporary files.
-// If an nginx has outlived its controller in such a folder of this user, and
-// match accepts it, that folder is returned for Adopt. Folders in which
+// If an nginx, or workers of one, have outlived their controller in such a
+// folder of this user, and match accepts it, that folder is returned for Adopt
+// and Start. Folders in which
 // nothing lives any more are removed on the way.
 func FreshDir(match func(Paths) bool) (string, error) {
 	found, err := filepath.Glob(filepath.Join(os.TempDir(), freshPattern+"*"))
@@ -44,10 +47,11 @@ func abandoned(dir string, match func(Paths) bool) bool {
 	}
 	defer lock.Close()
 	pid := readPid(p)
-	if isMaster(pid, p) {
-		return match(p)
+	rest := session(pid)
+	if isMaster(pid, p) || slices.ContainsFunc(rest, func(s stat) bool { return strings.HasPrefix(title(s.pid), "nginx: ") }) {
+		return match(p) // Adopt takes the master, or Start has its orphans finish
 	}
-	if len(session(pid)) == 0 {
+	if len(rest) == 0 {
 		// What cannot be removed now is found again the next time.
 		_ = os.RemoveAll(dir)
 	}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/spf13/pflag"
 
 	"github.com/sallyport-ingress/sallyport/controller/build"
 	"github.com/sallyport-ingress/sallyport/controller/store"
+	"github.com/sallyport-ingress/sallyport/nginx"
 	"github.com/sallyport-ingress/sallyport/template"
 )
 
@@ -59,15 +59,15 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 
 // renderEnvironment stands for a machine as the image has it.
 func renderEnvironment() template.Environment {
-	const dir = "/run/sallyport"
+	p := nginx.PathsIn("/run/sallyport")
 	return template.Environment{
-		Dir:         dir,
-		Lua:         filepath.Join(dir, "lua"),
-		Pid:         filepath.Join(dir, "nginx.pid"),
-		Control:     filepath.Join(dir, "control.sock"),
-		Unavailable: filepath.Join(dir, "unavailable.sock"),
-		DefaultCert: filepath.Join(dir, "default.crt"),
-		DefaultKey:  filepath.Join(dir, "default.key"),
+		Dir:         p.Dir,
+		Lua:         p.Lua,
+		Pid:         p.Pid,
+		Control:     p.Control,
+		Unavailable: p.Unavailable,
+		DefaultCert: p.DefaultCert,
+		DefaultKey:  p.DefaultKey,
 		Modules:     []string{"modules/ndk_http_module.so", "modules/ngx_http_lua_module.so"},
 		Version:     [3]int{1, 26, 0},
 		OpenFiles:   65536,

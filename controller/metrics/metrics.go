@@ -144,7 +144,8 @@ func (m *Metrics) histogram(o prometheus.HistogramOpts) prometheus.Histogram {
 
 // Handler shows the metrics.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+	return promhttp.InstrumentMetricHandler(m.registry,
+		promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 }
 
 // Reloaded notes what became of a change of nginx.conf.
