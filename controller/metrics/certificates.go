@@ -105,6 +105,6 @@ func (c *certificates) show(ch chan<- prometheus.Metric, host string, secret mod
 		append(labels, text(organization), text(leaf.Issuer.CommonName), serial, leaf.PublicKeyAlgorithm.String())...)
 }
 
-// text is what a certificate says, fit for a label: whoever made it wrote what
-// they liked, and a label that is not UTF-8 would end the process.
+// text is what somebody else wrote, fit for a label: one that is not UTF-8
+// would cost all the others.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -79,7 +79,7 @@ func TestNamesTypesAndLabels(t *testing.T) {
 		}
 		slices.Sort(labels)
 		if family.GetHelp() == "" {
-			t.Errorf("%s: no help", name)
+			t.Errorf("%s has no help", name)
 		}
 		lines = append(lines, short+" "+strings.ToLower(family.GetType().String())+" "+strings.Join(labels, ","))
 	}
@@ -106,7 +106,7 @@ func TestTheUsualCollectorsAreThere(t *testing.T) {
 func TestCertificatesThatSayAnything(t *testing.T) {
 	m := New(options(&fakeNginx{}))
 	shared := certificate(t, 7, pkix.Name{
-		CommonName: "quote\" and\nline", Organization: []string{"Ümlaut", "second"}, SerialNumber: "abc",
+		CommonName: "quote\" and\nline", Organization: []string{"Ümlaut"}, SerialNumber: "abc",
 	})
 	m.Certificates(map[string]model.Certificate{
 		"": shared, "a.example.org": shared, "*.example.org": certificate(t, 8, pkix.Name{}),

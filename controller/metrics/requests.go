@@ -79,7 +79,7 @@ func (r *requests) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(r.total, prometheus.CounterValue, s.Requests, labels...)
 		for _, h := range r.histograms {
-			if v := h.of(s); v.Count > 0 && len(v.Buckets) == len(h.bounds)+1 {
+			if v := h.of(s); v.Count >= 1 && len(v.Buckets) == len(h.bounds)+1 {
 				ch <- prometheus.MustNewConstHistogram(h.desc, uint64(v.Count), v.Sum, cumulate(h.bounds, v.Buckets), labels...)
 			}
 		}
@@ -97,6 +97,9 @@ func (r *requests) merge(series []nginx.Series) map[[8]string]*nginx.Series {
 		labels := [8]string{s.Status, s.Method, s.Path, s.Namespace, s.Ingress, s.Service, s.Canary, s.Host}
 		if !r.o.PerHost {
 			labels[7] = ""
+		}
+		for i := range labels {
+			labels[i] = text(labels[i])
 		}
 		sum := merged[labels]
 		if sum == nil {

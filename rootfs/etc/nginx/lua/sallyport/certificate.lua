@@ -4,6 +4,7 @@
 
 local cjson = require("cjson.safe")
 local ffi = require("ffi")
+local clienthello = require("ngx.ssl.clienthello")
 local ssl = require("ngx.ssl")
 
 local M = {}
@@ -19,6 +20,7 @@ local SWEEP_SECONDS = 60
 
 local parsed = {} -- by certificate id: { chain, key }, or false where it is broken
 local swept = 0
+local rejects = false
 
 -- sweep forgets certificates that have gone from the data.
 local function sweep()
@@ -75,34 +77,44 @@ local function of(id)
     return certificate or nil
 end
 
+-- look_up returns the certificate of a host, and whether the host is known at
+-- all: one without a certificate of its own has the id "".
 local function look_up(host)
     local text = data:get("h:" .. host)
-    local id = text and cjson.decode(text)
-    return type(id) == "string" and of(id) or nil
+    if not text then
+        return nil, false
+    end
+    local id = cjson.decode(text)
+    return type(id) == "string" and of(id) or nil, true
 end
 
 local function find(name)
+    local certificate, known
     if name then
         name = name:lower():gsub("%.$", "")
-        local certificate = look_up(name)
-        if certificate then
-            return certificate
-        end
+        certificate, known = look_up(name)
         local dot = name:find(".", 1, true)
-        if dot then
-            certificate = look_up("*" .. name:sub(dot))
-            if certificate then
-                return certificate
-            end
+        if not known and dot then
+            certificate, known = look_up("*" .. name:sub(dot))
         end
     end
-    return look_up("")
+    return certificate or look_up(""), known
 end
 
---- certificate answers a handshake. Where there is nothing that can be used,
--- it leaves the certificate that nginx.conf names.
+--- init runs in the master. reject: a client that asks for no known host gets
+-- no handshake.
+function M.init(reject)
+    rejects = reject
+end
+
+--- certificate answers a client's hello: before nginx knows which server it
+-- is for, so that one server's TLS configuration serves all. Where there is
+-- nothing that can be used, it leaves the certificate that nginx.conf names.
 function M.certificate()
-    local certificate = find(ssl.server_name())
+    local certificate, known = find(clienthello.get_client_hello_server_name())
+    if rejects and not known then
+        return ngx.exit(ngx.ERROR)
+    end
     if not certificate then
         return
     end
