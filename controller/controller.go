@@ -167,6 +167,7 @@ func (c *Controller) take() {
 		c.dirty = true
 	} else {
 		c.endpoints(changes)
+		c.statuses(changes)
 	}
 	c.reported.settled = settled
 }
@@ -213,6 +214,20 @@ func (c *Controller) endpoints(ch store.Changes) {
 	}
 	c.lane.send(set, nil)
 	c.log.Debug("endpoints changed", "backends", len(set))
+}
+
+// statuses hands on Ingresses of which only the status changed: whoever writes
+// it has to know what it is.
+func (c *Controller) statuses(ch store.Changes) {
+	if !ch.Statuses {
+		return
+	}
+	for i, ing := range c.result.Ingresses {
+		if now := c.snapshot.Ingresses[store.Key{Namespace: ing.Namespace, Name: ing.Name}]; now != nil {
+			c.result.Ingresses[i] = now
+		}
+	}
+	c.reported.of = nil
 }
 
 // step does the next thing there is to do, if it can be done now.

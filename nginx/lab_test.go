@@ -70,7 +70,7 @@ func (s site) conf() []byte {
 	if s.https != 0 {
 		w("listen 127.0.0.1:%d ssl%s; ssl_certificate %s; ssl_certificate_key %s;",
 			s.https, port, s.at.DefaultCert, s.at.DefaultKey)
-		w("ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate_by_lua_block { sallyport.certificate() }")
+		w("ssl_protocols TLSv1.2 TLSv1.3; ssl_client_hello_by_lua_block { sallyport.certificate() }")
 	}
 	for _, id := range s.routes {
 		w("location /%s/ { set $route %s; add_header X-Name $proxy_upstream_name always; %s proxy_pass http://backends; }",

@@ -134,6 +134,10 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 	}
 	frame := &frame{Settings: s, Env: r.env, Generation: placeholder}
 	frame.measure(servers)
+	if len(servers) == 0 || servers[0].Host != "" {
+		// nginx wants a server with a certificate behind each TLS socket.
+		servers = slices.Insert(slices.Clone(servers), 0, model.Server{})
+	}
 
 	var b bytes.Buffer
 	if err := r.tmpl.ExecuteTemplate(&b, "nginx.conf.tmpl", frame); err != nil {
@@ -215,7 +219,7 @@ func (f *frame) measure(servers []model.Server) {
 		longest = max(longest, len(s.Host))
 	}
 	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
-	f.NamesHashSize = max(1024, powerOfTwo(2*len(servers)))
+	f.NamesHashSize = max(1024, powerOfTwo(8*len(servers)))
 }
 
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }

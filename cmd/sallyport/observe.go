@@ -70,7 +70,9 @@ func (o *observer) Built(r *build.Result, refused int) {
 
 	byHost := make(map[string]model.Certificate, len(r.Config.Hosts))
 	for host, id := range r.Config.Hosts {
-		byHost[host] = r.Config.Certificates[id]
+		if certificate, ok := r.Config.Certificates[id]; ok {
+			byHost[host] = certificate
+		}
 	}
 	o.Certificates(byHost)
 }

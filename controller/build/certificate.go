@@ -101,6 +101,9 @@ func (t *task) certificates() {
 				break
 			}
 		}
+		if _, ok := t.result.Config.Hosts[name]; !ok && t.result.Config.Settings.SSLRejectHandshake && name != "" {
+			t.result.Config.Hosts[name] = "" // known, with the default certificate
+		}
 	}
 }
 

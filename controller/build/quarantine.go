@@ -1,15 +1,17 @@
 package build
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
 // quarantine remembers the versions of objects that nginx refused, and the last
-// versions that it took. An object counts as another version when it is
-// another pointer: nobody changes an object in a snapshot.
+// versions that it took.
 type quarantine struct {
 	ingresses  map[store.Key]refused[networkingv1.Ingress]
 	good       map[store.Key]*networkingv1.Ingress
@@ -35,11 +37,18 @@ func (q *quarantine) ingress(ing *networkingv1.Ingress) (use *networkingv1.Ingre
 	if !ok {
 		return ing, ""
 	}
-	if bad.version != ing {
+	if !sameVersion(bad.version, ing) {
 		delete(q.ingresses, keyOf(ing))
 		return ing, ""
 	}
 	return q.good[keyOf(ing)], bad.reason
+}
+
+// sameVersion says whether two states of an Ingress ask for the same: a change
+// of the status alone is none.
+func sameVersion(a, b *networkingv1.Ingress) bool {
+	return a == b || a != nil && b != nil && a.UID == b.UID &&
+		maps.Equal(a.Annotations, b.Annotations) && equality.Semantic.DeepEqual(a.Spec, b.Spec)
 }
 
 func (q *quarantine) configMap(c *corev1.ConfigMap) (use *corev1.ConfigMap, reason string) {
@@ -76,7 +85,7 @@ func (b *Builder) Accept(r *Result) {
 	for _, ing := range r.Ingresses {
 		key := keyOf(ing)
 		good[key] = ing
-		if bad, ok := b.quarantine.ingresses[key]; ok && bad.version == ing {
+		if bad, ok := b.quarantine.ingresses[key]; ok && sameVersion(bad.version, ing) {
 			good[key] = b.quarantine.good[key]
 		}
 	}

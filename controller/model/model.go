@@ -24,7 +24,8 @@ type Config struct {
 	Backends     map[BackendID]Backend
 	Certificates map[CertificateID]Certificate
 	// Hosts says which certificate a TLS server name gets. A key is a host, a
-	// wildcard such as "*.example.org", or "" for all others.
+	// wildcard such as "*.example.org", or "" for all others. The id "" is for
+	// a host that is known and gets the certificate of all others.
 	Hosts map[string]CertificateID
 }
 

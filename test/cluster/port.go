@@ -9,25 +9,26 @@ import (
 // FreePort gives a port on which nobody listens. It is below the ports that
 // outgoing connections take, so it stays free until somebody listens.
 func FreePort() (int, error) {
-	for range 100 {
+	ports, err := freePorts(1)
+	if err != nil {
+		return 0, err
+	}
+	return ports[0], nil
+}
+
+// freePorts gives n different ones: it holds each until it has all.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, 0, n)
+	for range 100 * n {
 		port := 20000 + rand.IntN(20000)
 		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 		if err != nil {
 			continue
 		}
-		return port, l.Close()
-	}
-	return 0, fmt.Errorf("no free port among 100 from 20000 to 39999")
-}
-
-func freePorts(n int) ([]int, error) {
-	ports := make([]int, 0, n)
-	for len(ports) < n {
-		p, err := FreePort()
-		if err != nil {
-			return nil, err
+		defer l.Close()
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
 		}
-		ports = append(ports, p)
 	}
-	return ports, nil
+	return nil, fmt.Errorf("no %d free ports among many tries from 20000 to 39999", n)
 }

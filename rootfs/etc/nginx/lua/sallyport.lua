@@ -5,7 +5,8 @@ local M = {}
 
 --- init runs in the master, at its start and at each reload, and in nginx -t.
 -- options.dir: the work folder; options.unavailable: the address that answers
--- 503; options.metrics: histogram bounds {time, length, size}, or nil.
+-- 503; options.reject_handshake: no TLS for hosts that are not known;
+-- options.metrics: histogram bounds {time, length, size}, or nil.
 function M.init(options)
     local data = require("sallyport.data")
     local balancer = require("sallyport.balancer")
@@ -15,6 +16,7 @@ function M.init(options)
 
     data.init(options.dir)
     balancer.init(options.unavailable)
+    certificate.init(options.reject_handshake)
 
     M.balance = balancer.balance
     M.certificate = certificate.certificate
