@@ -57,7 +57,7 @@ func (s site) conf() []byte {
 		w("lua_shared_dict sallyport_requests 20m; log_by_lua_block { sallyport.log() } exit_worker_by_lua_block { sallyport.exit() }")
 		metrics = "{ time = {0.005, 0.01, 0.1, 1}, length = {100, 1000}, size = {10, 100, 1000} }"
 	}
-	w("init_by_lua_block { require(\"sallyport\").init({dir = %q, unavailable = \"unix:%s\", metrics = %s}) }",
+	w("init_by_lua_block { require(\"sallyport\").init({names = true, dir = %q, unavailable = \"unix:%s\", metrics = %s}) }",
 		s.at.Dir, s.at.Unavailable, metrics)
 	w("init_worker_by_lua_block { sallyport.worker(\"GENERATION\") }")
 	w("map $route $proxy_upstream_name { default \"-\"; }\n%s", s.extra)

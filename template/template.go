@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"math/bits"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -223,6 +224,12 @@ func (f *frame) measure(servers []model.Server) {
 }
 
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
+
+// Names says whether the access log shows what a route's backend is called.
+// Lua can set no variable that nothing in the file shows.
+func (f *frame) Names() bool {
+	return f.AccessLog && regexp.MustCompile(`\$\{?proxy_upstream_name\b`).MatchString(f.LogFormat)
+}
 
 // HTTP2Listen says whether this nginx wants http2 on the listen line; from
 // 1.25.1 it is a directive of its own.

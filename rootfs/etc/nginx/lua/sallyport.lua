@@ -5,7 +5,8 @@ local M = {}
 
 --- init runs in the master, at its start and at each reload, and in nginx -t.
 -- options.dir: the work folder; options.unavailable: the address that answers
--- 503; options.reject_handshake: no TLS for hosts that are not known;
+-- 503; options.names: the access log shows $proxy_upstream_name;
+-- options.reject_handshake: no TLS for hosts that are not known;
 -- options.metrics: histogram bounds {time, length, size}, or nil.
 function M.init(options)
     local data = require("sallyport.data")
@@ -15,7 +16,7 @@ function M.init(options)
     local retire = require("sallyport.retire")
 
     data.init(options.dir)
-    balancer.init(options.unavailable)
+    balancer.init(options.unavailable, options.names)
     certificate.init(options.reject_handshake)
 
     M.balance = balancer.balance

@@ -22,6 +22,7 @@ local set_more_tries = ngx_balancer.set_more_tries
 local MAX_MORE_TRIES = 15
 
 local unavailable  -- address of the server that answers 503
+local names        -- the access log shows what a route's backend is called
 local seen         -- version of the data that this worker has looked at
 local epoch = 0    -- grows with each version seen
 
@@ -132,7 +133,9 @@ function M.balance()
     if not route or route.epoch ~= epoch then
         route = current_route(id)
     end
-    var.proxy_upstream_name = route.name -- for the access log
+    if names then
+        var.proxy_upstream_name = route.name
+    end
 
     local backend = route.backend
     local size = backend.size
@@ -160,9 +163,11 @@ function M.balance()
     end
 end
 
---- init runs in the master: address is that of the server that answers 503.
-function M.init(address)
+--- init runs in the master: address is that of the server that answers 503;
+-- named says that the access log shows $proxy_upstream_name.
+function M.init(address, named)
     unavailable = address
+    names = named
 end
 
 --- start runs in a worker, before its first request.
