@@ -64,8 +64,26 @@ func (c *Controller) apply(ctx context.Context) {
 		}
 		return
 	}
+	if c.crowded() {
+		c.log.Info("reload waits: too many workers of earlier configurations still have connections", "wait", crowdedPause)
+		c.postponed, c.retry = true, time.After(crowdedPause-time.Since(c.reloaded))
+		return
+	}
 	live := c.live
 	c.begin(next, func() outcome { return c.reload(ctx, live, next) })
+}
+
+// Each reload leaves workers behind that stay as long as their connections do,
+// websockets for minutes. Where there are more of them than this for each
+// present one, reloads come no faster than one in a pause.
+const (
+	crowd        = 10
+	crowdedPause = 5 * time.Second
+)
+
+func (c *Controller) crowded() bool {
+	return time.Since(c.reloaded) < crowdedPause &&
+		c.o.Proxy.Workers().Count > 1+(1+crowd)*c.live.config.Settings.WorkerProcesses
 }
 
 func (c *Controller) begin(next *applied, do func() outcome) {
@@ -202,6 +220,7 @@ func (c *Controller) settle(o outcome) error {
 	switch {
 	case o.err == nil && (o.first || c.live != nil):
 		c.live = o.next
+		c.reloaded = time.Now()
 		c.accept(o.result)
 		c.o.Observer.Generation(o.next.conf.Generation)
 		if o.first {

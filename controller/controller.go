@@ -40,6 +40,7 @@ type Proxy interface {
 	Digests(ctx context.Context) (map[string]string, error)
 	Status(ctx context.Context) (nginx.Status, error)
 	Exited() <-chan struct{}
+	Workers() nginx.Processes
 }
 
 // Observer is told what was done; *metrics.Metrics is one.
@@ -73,18 +74,20 @@ type Controller struct {
 	lane     *lane
 	ready    atomic.Bool
 
-	snapshot *store.Snapshot
-	result   *build.Result     // of the last build
-	items    map[string]string // what nginx should hold of data
-	stale    map[string]bool   // items that go once the next reload is over
-	live     *applied          // what nginx runs with; nil while it doesn't run
-	dirty    bool              // the result is older than the snapshot
-	applying bool
-	outcome  chan outcome
-	started  time.Time // of nginx, by us
-	retry    <-chan time.Time
-	pause    time.Duration // before the next retry
-	reported reported
+	snapshot  *store.Snapshot
+	result    *build.Result     // of the last build
+	items     map[string]string // what nginx should hold of data
+	stale     map[string]bool   // items that go once the next reload is over
+	live      *applied          // what nginx runs with; nil while it doesn't run
+	dirty     bool              // the result is older than the snapshot
+	applying  bool
+	outcome   chan outcome
+	started   time.Time // when nginx was, by us
+	reloaded  time.Time // when it last was
+	retry     <-chan time.Time
+	pause     time.Duration // before the next retry
+	postponed bool          // what waits for retry is a reload alone; data does not wait
+	reported  reported
 }
 
 // applied is a configuration that nginx has taken.
@@ -142,7 +145,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		case <-exited:
 			c.lost()
 		case <-c.retry:
-			c.retry = nil
+			c.retry, c.postponed, c.dirty = nil, false, true
 		}
 		c.step(ctx)
 	}
@@ -235,7 +238,7 @@ func (c *Controller) step(ctx context.Context) {
 	if c.snapshot == nil {
 		return
 	}
-	if c.dirty && !c.applying && c.retry == nil {
+	if c.dirty && !c.applying && (c.retry == nil || c.postponed) {
 		c.build()
 		if c.live == nil && !c.reported.settled {
 			return // the first state is not complete
@@ -263,7 +266,7 @@ func (c *Controller) lost() {
 	c.live = nil
 	c.dirty = true
 	if time.Since(c.started) < restartPause {
-		c.retry = time.After(restartPause)
+		c.retry, c.postponed = time.After(restartPause), false
 	}
 }
 
@@ -272,7 +275,7 @@ const restartPause = time.Second
 
 func (c *Controller) fail(what string, err error) {
 	c.pause = min(max(2*c.pause, 500*time.Millisecond), 30*time.Second)
-	c.retry = time.After(c.pause)
+	c.retry, c.postponed = time.After(c.pause), false
 	c.dirty = true
 	c.log.Error(fmt.Sprintf("%s failed; the configuration before it stays live", what), "error", err, "again", c.pause)
 }

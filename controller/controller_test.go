@@ -51,6 +51,7 @@ type fakeProxy struct {
 	starts, reload int
 	slow           time.Duration // of a reload
 	exited         chan struct{}
+	workers        int
 }
 
 func (f *fakeProxy) Adopt(context.Context) (bool, error) { return false, nil }
@@ -80,6 +81,7 @@ func (f *fakeProxy) Push(ctx context.Context, set map[string]string, del []strin
 func (f *fakeProxy) Digests(context.Context) (map[string]string, error) { return nil, nil }
 func (f *fakeProxy) Status(context.Context) (nginx.Status, error)       { return nginx.Status{}, nil }
 func (f *fakeProxy) Exited() <-chan struct{}                            { return f.exited }
+func (f *fakeProxy) Workers() nginx.Processes                           { return nginx.Processes{Count: f.workers} }
 
 type fakeObserver struct{}
 
@@ -260,6 +262,25 @@ func TestStaleDataIsDeleted(t *testing.T) {
 		synctest.Wait()
 		if len(w.proxy.items) != before {
 			t.Errorf("items %v", w.proxy.items)
+		}
+	})
+}
+
+// Where old workers have made a crowd, reloads wait, and data doesn't.
+func TestReloadsWaitInACrowd(t *testing.T) {
+	run(t, func(w *world) {
+		w.proxy.workers = 1 << 20
+		w.route("b", "b.example.org")
+		w.store.change(store.Changes{Ingresses: map[store.Key]bool{{Namespace: "default", Name: "b"}: true}})
+		w.endpoint("10.0.0.2")
+		w.store.change(store.Changes{Endpoints: map[store.Key]bool{web: true}})
+		if w.proxy.reload != 0 || !strings.Contains(w.proxy.items[backend], "10.0.0.2") {
+			t.Errorf("%d reloads at once, nginx has %s", w.proxy.reload, w.proxy.items[backend])
+		}
+		time.Sleep(crowdedPause)
+		synctest.Wait()
+		if w.proxy.reload != 1 {
+			t.Errorf("%d reloads after the pause", w.proxy.reload)
 		}
 	})
 }
