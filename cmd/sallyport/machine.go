@@ -69,9 +69,9 @@ func free(port int) error {
 	return l.Close()
 }
 
-// environment is what nginx.conf has to say of this machine.
-func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
-	e := template.Environment{
+// environmentIn is what nginx.conf has to say of a work folder.
+func environmentIn(p nginx.Paths) template.Environment {
+	return template.Environment{
 		Dir:         p.Dir,
 		Lua:         p.Lua,
 		Pid:         p.Pid,
@@ -79,11 +79,16 @@ func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
 		Unavailable: p.Unavailable,
 		DefaultCert: p.DefaultCert,
 		DefaultKey:  p.DefaultKey,
-		Version:     b.Version,
-		OpenFiles:   openFiles(),
-		AccessLog:   accessLog(p),
-		Buckets:     template.Buckets{Time: o.TimeBuckets, Length: o.LengthBuckets, Size: o.SizeBuckets},
 	}
+}
+
+// environment is what nginx.conf has to say of this machine.
+func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
+	e := environmentIn(p)
+	e.Version = b.Version
+	e.OpenFiles = openFiles()
+	e.AccessLog = accessLog(p)
+	e.Buckets = template.Buckets{Time: o.TimeBuckets, Length: o.LengthBuckets, Size: o.SizeBuckets}
 	for _, name := range []string{"ndk", "lua"} {
 		if path := b.Modules[name]; path != "" {
 			e.Modules = append(e.Modules, path)

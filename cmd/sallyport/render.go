@@ -59,18 +59,10 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 
 // renderEnvironment stands for a machine as the image has it.
 func renderEnvironment() template.Environment {
-	p := nginx.PathsIn("/run/sallyport")
-	return template.Environment{
-		Dir:         p.Dir,
-		Lua:         p.Lua,
-		Pid:         p.Pid,
-		Control:     p.Control,
-		Unavailable: p.Unavailable,
-		DefaultCert: p.DefaultCert,
-		DefaultKey:  p.DefaultKey,
-		Modules:     []string{"modules/ndk_http_module.so", "modules/ngx_http_lua_module.so"},
-		Version:     [3]int{1, 26, 0},
-		OpenFiles:   65536,
-		AccessLog:   "/dev/stdout",
-	}
+	e := environmentIn(nginx.PathsIn("/run/sallyport"))
+	e.Modules = []string{"modules/ndk_http_module.so", "modules/ngx_http_lua_module.so"}
+	e.Version = [3]int{1, 26, 0}
+	e.OpenFiles = 65536
+	e.AccessLog = "/dev/stdout"
+	return e
 }
