@@ -88,7 +88,7 @@ func (o *options) ingressFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.DefaultCertificate, "default-ssl-certificate", "", "namespace/name of the Secret for hosts that have no certificate of their own")
 	f.BoolVar(&o.DisableCatchAll, "disable-catch-all", false, "refuse Ingresses with a rule for all hosts")
 	f.BoolVar(&o.DisableExternalName, "disable-svc-external-name", false, "serve no Services of type ExternalName")
-	f.BoolVar(&o.StrictPaths, "strict-paths", false, "match paths as the Ingress specification says to the letter: no redirect to a missing slash, no merging of slashes")
+	f.BoolVar(&o.StrictPaths, "strict-paths", false, "match paths as the Ingress specification says to the letter: no redirect to a missing slash, no merging of slashes (percent-encoding and dots are resolved all the same)")
 }
 
 func (o *options) nginxFlags(f *pflag.FlagSet) {

@@ -121,6 +121,8 @@ func (t *task) certify(host string, ing *networkingv1.Ingress) bool {
 		}
 		field := fmt.Sprintf("spec.tls[%d].secretName", i)
 		p := t.secret(store.Key{Namespace: ing.Namespace, Name: section.SecretName})
+		// What is known to have none gets the default, not that of a wildcard.
+		t.result.Config.Hosts[host] = ""
 		switch {
 		case p.err != nil:
 			t.problem(objectOf(ing), field, fmt.Sprintf("Secret %s/%s %s; the default certificate is served", ing.Namespace, section.SecretName, p.err))

@@ -28,11 +28,7 @@ func (t *task) ingress(current *networkingv1.Ingress) {
 	if fallback != nil && len(ing.Spec.Rules) == 0 {
 		h := t.host("")
 		h.owned(keyOf(ing))
-		if h.fallback != nil {
-			t.problem(objectOf(ing), "spec.defaultBackend", "is that of all hosts in Ingress "+name(h.fallback.ingress)+" already, which is older")
-		} else {
-			h.fallback = fallback
-		}
+		t.fallbackOf(h, fallback)
 	}
 	for i, rule := range ing.Spec.Rules {
 		t.rule(ing, values, fallback, rule, fmt.Sprintf("spec.rules[%d]", i))
@@ -61,6 +57,18 @@ func (t *task) fallback(ing *networkingv1.Ingress, values annotation.Values) *cl
 	return c
 }
 
+// fallbackOf makes a default backend that of a host, unless an older Ingress's
+// is.
+func (t *task) fallbackOf(h *host, c *claim) {
+	switch {
+	case c == nil || h.fallback != nil && h.fallback.ingress == c.ingress:
+	case h.fallback == nil:
+		h.fallback = c
+	default:
+		t.problem(objectOf(c.ingress), "spec.defaultBackend", fmt.Sprintf("host %q has that of Ingress %s already, which is older", h.name, name(h.fallback.ingress)))
+	}
+}
+
 func (t *task) rule(ing *networkingv1.Ingress, values annotation.Values, fallback *claim, rule networkingv1.IngressRule, field string) {
 	name, err := parseHost(rule.Host)
 	if err != nil {
@@ -69,9 +77,7 @@ func (t *task) rule(ing *networkingv1.Ingress, values annotation.Values, fallbac
 	}
 	h := t.host(name)
 	h.owned(keyOf(ing))
-	if h.fallback == nil {
-		h.fallback = fallback
-	}
+	t.fallbackOf(h, fallback)
 	if len(ing.Spec.TLS) > 0 && name != "" {
 		h.tls = append(h.tls, &claim{ingress: ing, values: values})
 	}
@@ -100,16 +106,30 @@ func (t *task) path(h *host, ing *networkingv1.Ingress, values annotation.Values
 		t.problem(objectOf(ing), field+".pathType", err.Error())
 		return
 	}
+	if reason := unreachable(path, t.o.StrictPaths); reason != "" {
+		t.problem(objectOf(ing), field+".path", reason)
+	}
 	c := &claim{ingress: ing, values: values, path: path}
 	t.point(c, p.Backend, field+".backend")
-	for i, place := range wanted {
+	for _, place := range wanted {
 		part := *c
 		part.derived = place.derived
-		earlier := h.claim(place.slot, &part)
-		if i == 0 && earlier != nil && earlier.derived == part.derived {
+		if earlier := h.claim(place.slot, &part); earlier != nil && !part.derived {
 			t.problem(objectOf(ing), field, taken(h.name, path, ing, earlier.ingress))
+			return
 		}
 	}
+}
+
+// unreachable says why no request can have the path, "" where one can.
+func unreachable(path string, strict bool) string {
+	if !strict && strings.Contains(path, "//") {
+		return fmt.Sprintf("%.80q is never asked for: nginx merges slashes before it compares (--strict-paths does not)", path)
+	}
+	if strings.Contains(path+"/", "/./") || strings.Contains(path+"/", "/../") {
+		return fmt.Sprintf("%.80q is never asked for: nginx resolves dots before it compares", path)
+	}
+	return ""
 }
 
 // taken says why a path is not its Ingress's.
@@ -143,32 +163,30 @@ func parsePath(path string) (string, error) {
 	return path, nil
 }
 
-// A place is a slot that a path means, and whether it gives way to a path that
+// A place is a slot that a path means. A derived one gives way to a path that
 // means just this slot.
 type place struct {
 	slot
 	derived bool
 }
 
-// placesOf says which slots a path means.
+// placesOf says which slots a path means; the first is the one that decides
+// whose the path is.
 //
 // A Prefix matches by element: "/foo" means /foo and all below /foo/, not
-// /foobar. ImplementationSpecific is nginx's own prefix, by the byte.
+// /foobar, and so does "/foo/", except that nginx redirects /foo to it unless
+// strict. ImplementationSpecific is the same, as ingress-nginx had it.
 func placesOf(kind networkingv1.PathType, path string, strict bool) ([]place, error) {
 	bare := strings.TrimSuffix(path, "/")
 	switch kind {
 	case networkingv1.PathTypeExact:
 		return []place{{slot{model.MatchExact, path}, false}}, nil
-	case networkingv1.PathTypeImplementationSpecific:
-		return []place{{slot{model.MatchPrefix, path}, false}}, nil
-	case networkingv1.PathTypePrefix:
-		switch {
-		case bare == path:
-			return []place{{slot{model.MatchExact, path}, true}, {slot{model.MatchPrefix, path + "/"}, true}}, nil
-		case strict && bare != "":
-			return []place{{slot{model.MatchPrefix, path}, false}, {slot{model.MatchExact, bare}, true}}, nil
+	case networkingv1.PathTypePrefix, networkingv1.PathTypeImplementationSpecific:
+		places := []place{{slot{model.MatchPrefix, bare + "/"}, false}}
+		if bare != "" && (strict || bare == path) {
+			places = append(places, place{slot{model.MatchExact, bare}, true})
 		}
-		return []place{{slot{model.MatchPrefix, path}, false}}, nil
+		return places, nil
 	}
 	return nil, fmt.Errorf("%.80q is none of Exact, Prefix, ImplementationSpecific", string(kind))
 }

@@ -46,8 +46,8 @@ func TestPathTypes(t *testing.T) {
 			// Exact before Prefix, and nothing but the path itself.
 			a+"/both", "exact", a+"/both/", "prefix", a+"/both/x", "prefix",
 			a+"/only", "exact", a+"/only/", "404", a+"/only/x", "404", a+"/onlyx", "404",
-			// ImplementationSpecific is nginx's own prefix.
-			a+"/raw", "raw", a+"/rawhide", "raw", a+"/raw/x", "raw", a+"/ra", "404",
+			// ImplementationSpecific is Prefix.
+			a+"/raw", "raw", a+"/rawhide", "404", a+"/raw/x", "raw", a+"/ra", "404",
 			// The root takes everything.
 			"http://b.example.org/", "root", "http://b.example.org/x/y", "root", "http://b.example.org", "root",
 		)
