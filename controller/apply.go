@@ -120,7 +120,7 @@ func (c *Controller) accept(r *build.Result) {
 func (c *Controller) start(ctx context.Context, next *applied, items map[string]string) outcome {
 	adopted, err := c.o.Proxy.Adopt(ctx)
 	if err != nil {
-		return outcome{first: true, err: err}
+		return outcome{first: true, adopted: adopted, err: err}
 	}
 	if !adopted {
 		err := c.o.Proxy.Start(ctx, next.conf.Bytes, items)
@@ -233,9 +233,8 @@ func (c *Controller) settle(o outcome) error {
 	case o.err == nil:
 		c.dirty = true // nginx went away meanwhile
 	case errors.Is(o.err, context.Canceled):
-	case o.blame.found():
-		c.refuse(o.blame)
-	case o.first && c.started.IsZero():
+	case o.blame.found() && c.refuse(o.blame):
+	case o.first && !o.adopted && c.started.IsZero():
 		return fmt.Errorf("nginx: %w", o.err)
 	default:
 		c.fail("applying", o.err)
@@ -253,17 +252,22 @@ func how(o outcome) string {
 	return "reload"
 }
 
-func (c *Controller) refuse(b blame) {
+// refuse puts aside what is to blame, and says whether there was anything that
+// could be.
+func (c *Controller) refuse(b blame) bool {
 	for owner, reason := range b.owners {
 		namespace, name, _ := strings.Cut(owner, "/")
 		c.builder.Refuse(c.snapshot, store.Key{Namespace: namespace, Name: name}, reason)
 		c.log.Error("nginx refuses an Ingress, which is put aside", "ingress", owner, "reason", reason)
 	}
 	if b.settings != "" {
-		c.builder.RefuseSettings(c.snapshot, b.settings)
+		if !c.builder.RefuseSettings(c.snapshot, b.settings) {
+			return false // it is not the ConfigMap's fault
+		}
 		c.log.Error("nginx refuses the ConfigMap, which is put aside", "reason", b.settings)
 	}
 	c.dirty = true
+	return true
 }
 
 // refuseServer puts the Ingresses aside whose server can't be written down.

@@ -2,10 +2,13 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/sallyport-ingress/sallyport/nginx"
 )
 
 // A lane pushes data items to nginx in the order in which they were sent. What
@@ -19,8 +22,9 @@ type lane struct {
 
 	mu      sync.Mutex
 	pending delta
-	waiting []chan struct{} // closed when what was sent before is in nginx
-	epoch   int             // counts drops: what was under way then is not tried again
+	waiting []chan struct{}   // closed when what was sent before is in nginx
+	epoch   int               // counts drops: what was under way then is not tried again
+	full    map[string]string // items for which nginx had no room; deletions make some
 }
 
 // A delta is a change of data items.
@@ -84,12 +88,22 @@ func (l *lane) flushed() <-chan struct{} {
 func (l *lane) drop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.pending = newDelta()
+	l.pending, l.full = newDelta(), nil
 	l.epoch++
 	for _, done := range l.waiting {
 		close(done)
 	}
 	l.waiting = nil
+}
+
+// keep notes the items of d that did not fit, for when there is room.
+func (l *lane) keep(d delta, keys []string) {
+	if l.full == nil {
+		l.full = map[string]string{}
+	}
+	for _, key := range keys {
+		l.full[key] = d.set[key]
+	}
 }
 
 func (l *lane) signal() {
@@ -131,6 +145,11 @@ func (l *lane) run(ctx context.Context) {
 func (l *lane) once(ctx context.Context) bool {
 	l.mu.Lock()
 	d, waiting, epoch := l.pending, l.waiting, l.epoch
+	for key := range l.full {
+		if _, newer := d.set[key]; newer || d.del[key] {
+			delete(l.full, key)
+		}
+	}
 	l.pending, l.waiting = newDelta(), nil
 	l.mu.Unlock()
 
@@ -147,6 +166,16 @@ func (l *lane) once(ctx context.Context) bool {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var full *nginx.FullError
+	if errors.As(err, &full) && epoch == l.epoch {
+		l.log.Error("nginx has no room for data, and goes on without", "items", len(full.Keys), "first", full.Keys[0], "error", err)
+		l.keep(d, full.Keys)
+		err = nil
+	} else if err == nil && len(d.del) > 0 {
+		l.pending.below(delta{set: l.full})
+		l.full = nil
+		l.signal()
+	}
 	if err == nil || epoch != l.epoch {
 		for _, done := range waiting {
 			close(done)

@@ -110,7 +110,7 @@ func (n *Nginx) Close() error {
 	}
 	n.closed = true
 	var err error
-	if n.Pid() == 0 {
+	if n.Pid() == 0 && !isMaster(readPid(n.paths), n.paths) { // one that was never adopted needs its files
 		err = n.paths.clear()
 	}
 	return errors.Join(err, n.lock.Close())

@@ -3,6 +3,8 @@ package nginx
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -18,20 +20,62 @@ type push struct {
 }
 
 // Push sets and deletes data items, and returns when every worker's next
-// request sees that. All is set before anything is deleted. The error is
-// ErrFull where nginx's memory is full: some items may be set then, nothing is
-// deleted. A push may be repeated.
+// request sees that. All is set before anything is deleted. Where nginx's
+// memory is full the error is a *FullError, which is ErrFull: it names the
+// items that did not fit; all others are set or deleted. A push may be
+// repeated.
 func (n *Nginx) Push(ctx context.Context, set map[string]string, del []string) error {
+	full := &FullError{}
 	for p := range chunks(set, del) {
-		body, err := json.Marshal(p)
+		err := n.post(ctx, p)
+		if errors.Is(err, ErrFull) {
+			err = n.oneByOne(ctx, p, full)
+		}
 		if err != nil {
 			return err
 		}
-		if _, err := n.control.ask(ctx, http.MethodPost, "/data", body); err != nil {
+	}
+	if len(full.Keys) > 0 {
+		return full
+	}
+	return nil
+}
+
+// A FullError names the items for which nginx's memory had no room.
+type FullError struct{ Keys []string }
+
+func (e *FullError) Error() string {
+	return fmt.Sprintf("%v: %d items are missing, the first is %s", ErrFull, len(e.Keys), e.Keys[0])
+}
+
+// Unwrap is ErrFull.
+func (e *FullError) Unwrap() error { return ErrFull }
+
+func (n *Nginx) post(ctx context.Context, p push) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	_, err = n.control.ask(ctx, http.MethodPost, "/data", body)
+	return err
+}
+
+// oneByOne pushes the items of a push that did not fit as a whole.
+func (n *Nginx) oneByOne(ctx context.Context, p push, full *FullError) error {
+	for _, key := range slices.Sorted(maps.Keys(p.Set)) {
+		err := n.post(ctx, push{Set: map[string]string{key: p.Set[key]}})
+		if errors.Is(err, ErrFull) {
+			full.Keys = append(full.Keys, key)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	if len(p.Delete) == 0 {
+		return nil
+	}
+	return n.post(ctx, push{Delete: p.Delete})
 }
 
 // chunks yields pushes of at most maxPush, or of a single larger item.

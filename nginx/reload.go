@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -89,11 +90,15 @@ func (n *Nginx) Reload(ctx context.Context, conf []byte) error {
 	return nil
 }
 
+// stuckAfter is how long old workers may take to stop accepting connections.
+const stuckAfter = 5 * time.Second
+
 // awaitReload waits until new workers answer and the old ones no longer
 // accept: until then, a client may still meet the old configuration.
 func (n *Nginx) awaitReload(ctx context.Context, p *process, generation string, old []stat, said int64) error {
 	sockets := listeners(n.paths.Control)
 	known := false
+	var since time.Time // when the new workers were there
 	return until(ctx, func() (bool, error) {
 		if !p.running() {
 			return false, errors.New("reload nginx: it has ended")
@@ -105,6 +110,13 @@ func (n *Nginx) awaitReload(ctx context.Context, p *process, generation string, 
 		}
 		if !known {
 			return false, asConfigError(surrender(n.lastWords(said)))
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		if time.Since(since) > stuckAfter {
+			n.log.Warn("a worker of the configuration before hangs, and may still accept connections", "master", p.pid)
+			return true, nil
 		}
 		return deaf(old, sockets), nil
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -153,8 +154,11 @@ func (o *options) check() error {
 	if o.DefaultPort < 0 || o.DefaultPort > 65535 {
 		return usagef("--default-server-port %d is not a port", o.DefaultPort)
 	}
-	if o.HTTPPort == o.HTTPSPort {
-		return usagef("--http-port and --https-port are both %d", o.HTTPPort)
+	if err := o.distinctPorts(); err != nil {
+		return err
+	}
+	if o.MetricsPerUndefinedHost && !o.MetricsPerHost {
+		return usagef("--metrics-per-undefined-host needs --metrics-per-host")
 	}
 	for name, value := range map[string]string{
 		"configmap": o.ConfigMap, "default-backend-service": o.DefaultBackend,
@@ -181,6 +185,18 @@ func (o *options) check() error {
 	}
 	if o.StatusInterval < 5 {
 		return usagef("--status-update-interval %d is less than 5", o.StatusInterval)
+	}
+	return nil
+}
+
+// distinctPorts refuses a port that is given to two listeners.
+func (o *options) distinctPorts() error {
+	names := []string{"http-port", "https-port", "default-server-port", "healthz-port"}
+	ports := []int{o.HTTPPort, o.HTTPSPort, o.DefaultPort, o.HealthzPort}
+	for i, port := range ports {
+		if j := slices.Index(ports, port); j < i && port != 0 {
+			return usagef("--%s and --%s are both %d", names[j], names[i], port)
+		}
 	}
 	return nil
 }

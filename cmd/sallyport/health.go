@@ -17,24 +17,31 @@ type health struct {
 	draining atomic.Bool
 }
 
+// answerTimeout is how long nginx may take to say that it serves: less than
+// the ten seconds after which probes commonly give up.
+const answerTimeout = 4 * time.Second
+
 // listenHealth listens at once, so that a port that is taken is an error of
 // the start.
-func listenHealth(o options, ready func() bool, metrics http.Handler, log *slog.Logger) (*health, error) {
+func listenHealth(o options, serves func(context.Context) error, metrics http.Handler, log *slog.Logger) (*health, error) {
 	listener, err := net.Listen("tcp", o.healthAddress())
 	if err != nil {
 		return nil, fmt.Errorf("--healthz-port: %w", err)
 	}
 	h := &health{}
 	mux := http.NewServeMux()
-	mux.HandleFunc(o.HealthPath, func(w http.ResponseWriter, _ *http.Request) {
-		switch {
-		case h.draining.Load():
+	mux.HandleFunc(o.HealthPath, func(w http.ResponseWriter, r *http.Request) {
+		if h.draining.Load() {
 			http.Error(w, "shutting down", http.StatusInternalServerError)
-		case !ready():
-			http.Error(w, "nginx does not serve yet", http.StatusInternalServerError)
-		default:
-			fmt.Fprintln(w, "ok")
+			return
 		}
+		ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+		defer cancel()
+		if err := serves(ctx); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintln(w, "ok")
 	})
 	mux.Handle("/metrics", metrics)
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}

@@ -43,6 +43,18 @@ var ignored = map[string]string{
 	"validating-webhook":             "the admission webhook is not supported by this version",
 	"validating-webhook-certificate": "the admission webhook is not supported by this version",
 	"validating-webhook-key":         "the admission webhook is not supported by this version",
+	"add_dir_header":                 "the log goes to standard error, as --log-format says",
+	"alsologtostderr":                "the log goes to standard error, as --log-format says",
+	"log_backtrace_at":               "the log goes to standard error, as --log-format says",
+	"log_dir":                        "the log goes to standard error, as --log-format says",
+	"log_file":                       "the log goes to standard error, as --log-format says",
+	"log_file_max_size":              "the log goes to standard error, as --log-format says",
+	"logtostderr":                    "the log goes to standard error, as --log-format says",
+	"one_output":                     "the log goes to standard error, as --log-format says",
+	"skip_headers":                   "the log goes to standard error, as --log-format says",
+	"skip_log_headers":               "the log goes to standard error, as --log-format says",
+	"stderrthreshold":                "the log goes to standard error, as --log-format says",
+	"vmodule":                        "the log goes to standard error, as --log-format says",
 }
 
 // ignoredFlags declares them with their types, so that a command line written
@@ -76,6 +88,11 @@ func ignoredFlags(f *pflag.FlagSet) {
 	toggle("deep-inspect", "disable-full-test", "enable-annotation-validation", "enable-ssl-chain-completion",
 		"enable-ssl-passthrough", "enable-topology-aware-routing", "profiling", "report-status-classes")
 	span("maxmind-retries-timeout", "sync-period")
+	// klog's, which ingress-nginx took as well.
+	text("log_backtrace_at", "log_dir", "log_file", "vmodule")
+	number("log_file_max_size")
+	toggle("add_dir_header", "alsologtostderr", "logtostderr", "one_output", "skip_headers", "skip_log_headers")
+	text("stderrthreshold")
 }
 
 // tellIgnored says of each ignored flag that was given why it does nothing.

@@ -31,25 +31,28 @@ func (o *options) nginx(log *slog.Logger) (*nginx.Nginx, error) {
 
 // serves says whether the nginx of a folder listens on our ports.
 func (o *options) serves(p nginx.Paths) bool {
+	return listens(p, o.HTTPPort) && listens(p, o.HTTPSPort)
+}
+
+// listens says whether the nginx of a folder has that port.
+func listens(p nginx.Paths, port int) bool {
 	conf, err := os.ReadFile(p.Conf)
-	return err == nil &&
-		bytes.Contains(conf, fmt.Appendf(nil, " listen %d default_server", o.HTTPPort)) &&
-		bytes.Contains(conf, fmt.Appendf(nil, " listen %d ssl", o.HTTPSPort))
+	return err == nil && (bytes.Contains(conf, fmt.Appendf(nil, " listen %d ", port)) || bytes.Contains(conf, fmt.Appendf(nil, " listen %d;", port)))
 }
 
 // claimPorts says where nginx will listen, and finds out now whether it can:
 // unless it does already.
 func (o *options) claimPorts(p nginx.Paths, log *slog.Logger) (model.Listen, error) {
 	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, IPv6: hasIPv6()}
-	if o.serves(p) {
-		return listen, nil // an nginx to adopt, or one that died with this folder
-	}
 	for name, port := range map[string]int{"http-port": o.HTTPPort, "https-port": o.HTTPSPort} {
+		if listens(p, port) {
+			continue // an nginx to adopt, or one that died with this folder
+		}
 		if err := free(port); err != nil {
 			return listen, fmt.Errorf("--%s: %w", name, err)
 		}
 	}
-	if listen.DefaultPort != 0 {
+	if listen.DefaultPort != 0 && !listens(p, listen.DefaultPort) {
 		if err := free(listen.DefaultPort); err != nil {
 			log.Warn("the built-in 404 has no port of its own", "flag", "--default-server-port", "because", err)
 			listen.DefaultPort = 0

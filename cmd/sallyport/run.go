@@ -60,6 +60,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 
 	// nginx, its folder and ports.
 	build, err := nginx.Inspect(ctx, o.NginxBinary)
+	if ctx.Err() != nil {
+		return nil // ended before it began
+	}
 	if err != nil {
 		return err
 	}
@@ -102,7 +105,14 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	health, err := listenHealth(o, loop.Ready, counters.Handler(), log)
+	serves := func(ctx context.Context) error {
+		if !loop.Ready() {
+			return errors.New("nginx does not serve yet")
+		}
+		_, err := proxy.Status(ctx)
+		return err
+	}
+	health, err := listenHealth(o, serves, counters.Handler(), log)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package build
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -191,10 +192,13 @@ func (b *Builder) external(s *store.Snapshot, service *corev1.Service, port core
 	return backendOf(list)
 }
 
+// metadata are addresses of clouds' metadata that are not link-local.
+var metadata = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("100.100.100.200")}
+
 // internal addresses are this machine's and its link's: whoever may write a
 // Service must not reach, by a name, what listens for the machine alone, or
 // the cloud's metadata.
 func internal(a netip.Addr) bool {
 	a = a.Unmap()
-	return a.IsLoopback() || a.IsUnspecified() || a.IsLinkLocalUnicast() || a.IsMulticast()
+	return slices.Contains(metadata, a) || a.IsLoopback() || a.IsUnspecified() || a.IsLinkLocalUnicast() || a.IsMulticast()
 }

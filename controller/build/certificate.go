@@ -27,7 +27,11 @@ type parsedSecret struct {
 	err         error
 }
 
-var errMissing = errors.New("does not exist")
+var errMissing = errors.New("does not exist, or may not be read")
+
+// maxPEM is many times a long chain, in bytes, and little enough that a
+// tenant's Secrets don't fill the memory that all share.
+const maxPEM = 64 << 10
 
 // secret parses a Secret, once for each version.
 func (t *task) secret(key store.Key) parsedSecret {
@@ -50,6 +54,10 @@ func parseSecret(key store.Key, from *corev1.Secret) parsedSecret {
 	chain, private := from.Data[corev1.TLSCertKey], from.Data[corev1.TLSPrivateKeyKey]
 	if len(chain) == 0 || len(private) == 0 {
 		p.err = fmt.Errorf("has no %s or no %s", corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
+		return p
+	}
+	if len(chain) > maxPEM || len(private) > maxPEM {
+		p.err = fmt.Errorf("holds more than %d bytes of certificates or key", maxPEM)
 		return p
 	}
 	pair, err := tls.X509KeyPair(chain, private)

@@ -58,8 +58,9 @@ func (v classes) own(ing *networkingv1.Ingress) bool {
 		if class := v.all[*name]; class != nil {
 			return v.ours(class)
 		}
-		// There is no such object, or we may not read it: the name alone counts.
-		return *name == v.Name
+		// Where there are no classes at all, or we may not read them, the name
+		// alone counts.
+		return len(v.all) == 0 && *name == v.Name
 	}
 	if name, ok := ing.Annotations[classAnnotation]; ok && name != "" {
 		return name == v.Name

@@ -64,9 +64,15 @@ func (b *Builder) Refuse(s *store.Snapshot, key store.Key, reason string) {
 	b.quarantine.ingresses[key] = refused[networkingv1.Ingress]{s.Ingresses[key], "nginx refuses it: " + reason}
 }
 
-// RefuseSettings does the same with the ConfigMap.
-func (b *Builder) RefuseSettings(s *store.Snapshot, reason string) {
-	b.quarantine.settings = refused[corev1.ConfigMap]{s.ConfigMaps[b.o.ConfigMap], "nginx refuses it: " + reason}
+// RefuseSettings does the same with the ConfigMap. It says false where there
+// is none, or its present version is put aside already.
+func (b *Builder) RefuseSettings(s *store.Snapshot, reason string) bool {
+	present := s.ConfigMaps[b.o.ConfigMap]
+	if present == nil || b.quarantine.settings.version == present {
+		return false
+	}
+	b.quarantine.settings = refused[corev1.ConfigMap]{present, "nginx refuses it: " + reason}
+	return true
 }
 
 // Refused says how many objects are put aside.

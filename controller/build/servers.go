@@ -77,10 +77,11 @@ func (h *host) longest(path string) *claim {
 	return h.slots[slot{model.MatchPrefix, "/"}]
 }
 
-// compareSlots puts exact matches first, then longer paths. nginx finds the
-// right one in any order; a reader doesn't.
+// compareSlots sorts by path, exact matches first. nginx finds the right one in
+// any order, but sorts them so itself, by insertion: 20,000 in another order
+// take it three times as long.
 func compareSlots(a, b slot) int {
-	return cmp.Or(cmp.Compare(b.match, a.match), cmp.Compare(len(b.path), len(a.path)), cmp.Compare(a.path, b.path))
+	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(b.match, a.match))
 }
 
 func (t *task) location(h *host, s slot, c *claim) model.Location {

@@ -74,6 +74,9 @@ var Duration = Check[time.Duration]{
 
 var nginxSize = regexp.MustCompile(`^[0-9]{1,12}[kKmMgG]?$`)
 
+// maxSize is more than any size means, and fits all of nginx's integers.
+const maxSize = 1 << 40
+
 // Size accepts a number of bytes with one of nginx's units.
 var Size = Check[string]{
 	Values: "bytes, a whole number with `k`, `m` or `g` where wanted",
@@ -81,6 +84,13 @@ var Size = Check[string]{
 		bare := strings.TrimSuffix(strings.ToLower(s), "b") // 8kb was accepted, and meant 8k
 		if !nginxSize.MatchString(bare) {
 			return "", fmt.Errorf("%s is not a size such as 8k or 10m", quote(s))
+		}
+		n := Bytes(bare)
+		if n < 0 {
+			return "", fmt.Errorf("%s is more than %d bytes", quote(s), int64(maxSize))
+		}
+		if strings.HasSuffix(bare, "g") {
+			return strconv.FormatInt(n>>20, 10) + "m", nil // only some of nginx's directives take a g
 		}
 		return bare, nil
 	},
@@ -103,25 +113,27 @@ func SizeFrom(least, most int64) Check[string] {
 	}
 }
 
-// Bytes is how many bytes a size means that Size has accepted.
+// Bytes is how many bytes a size means, -1 for more than any size may.
 func Bytes(size string) int64 {
 	digits := strings.TrimRight(size, "kKmMgG")
+	shift := map[string]int{"": 0, "k": 10, "m": 20, "g": 30}[strings.ToLower(size[len(digits):])]
 	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
+	if err != nil || n > maxSize>>shift {
 		return -1
 	}
-	return n << map[string]int{"": 0, "k": 10, "m": 20, "g": 30}[strings.ToLower(size[len(digits):])]
+	return n << shift
 }
 
 // Buffers accepts a number and a size, as in "4 8k".
 var Buffers = Check[string]{
 	Values: "a number and a size, as in `4 8k`",
 	Parse: func(s string) (string, error) {
-		number, size, ok := strings.Cut(s, " ")
-		if n, err := strconv.Atoi(number); !ok || err != nil || n < 1 || !nginxSize.MatchString(strings.TrimSpace(size)) {
+		number, size, _ := strings.Cut(s, " ")
+		size, err := SizeFrom(512, 1<<24).Parse(strings.TrimSpace(size))
+		if n, bad := strconv.Atoi(number); err != nil || bad != nil || n < 1 || n > 1<<16 {
 			return "", fmt.Errorf("%s is not a number and a size such as 4 8k", quote(s))
 		}
-		return number + " " + strings.TrimSpace(size), nil
+		return number + " " + size, nil
 	},
 }
 
