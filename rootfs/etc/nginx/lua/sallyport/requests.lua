@@ -86,7 +86,7 @@ end
 function M.log()
     local route = var.route
     if not route or route == "" then
-        return
+        route = "-" -- of a host or path that no Ingress has
     end
     local method, status = get_method(), ngx.status
     local methods = by_route[route]

@@ -83,7 +83,7 @@ end
 -- one returns a shared row with its labels, or nil where its route has gone.
 local function one(key)
     local id, method, status = key:match("^row:(%S+) (%S+) (%S+)$")
-    local text = id and items.dict:get("r:" .. id)
+    local text = id == "-" and "{}" or id and items.dict:get("r:" .. id)
     local route = text and cjson.decode(text)
     local numbers = dict:get(key)
     if type(route) ~= "table" or not numbers or #numbers ~= width * 8 then
