@@ -18,7 +18,7 @@ const (
 	eventWait = time.Minute // the longest pause after failures
 )
 
-// A reporter writes the Events of one term. It compares what is with what was
+// A reporter writes Events, in each term of this replica's. It compares what is with what was
 // told, so an Event that can't be written now is written later, if it is still
 // true by then.
 type reporter struct {

@@ -64,6 +64,7 @@ type Writer struct {
 	log         *slog.Logger
 	permissions *permissions
 	pods        pods
+	reporter    *reporter // over all terms: what was told stays told
 
 	mu      sync.Mutex
 	state   *State        // the latest; nil before the first
@@ -83,13 +84,15 @@ func New(o Options) *Writer {
 		o.OnLeader = func(bool) {}
 	}
 	permissions := newPermissions(o.Log)
-	return &Writer{
+	w := &Writer{
 		o:           o,
 		log:         o.Log,
 		permissions: permissions,
 		pods:        pods{client: o.Client, namespace: o.Namespace, name: o.PodName, permissions: permissions},
 		changed:     make(chan struct{}),
 	}
+	w.reporter = newReporter(w)
+	return w
 }
 
 // Publish replaces the state that is written about. It never blocks.
@@ -153,7 +156,7 @@ func (w *Writer) lead(ctx, term context.Context) {
 	if w.o.UpdateStatus {
 		group.Go(func() { newAddresser(w).run(work) })
 	}
-	group.Go(func() { newReporter(w).run(work) })
+	group.Go(func() { w.reporter.run(work) })
 	group.Wait()
 	if ctx.Err() != nil && term.Err() == nil && w.o.UpdateStatus && w.o.UpdateOnShutdown {
 		w.leave(term)
