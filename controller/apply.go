@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/build"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/store"
+	"github.com/sallyport-ingress/sallyport/nginx"
 	"github.com/sallyport-ingress/sallyport/template"
 )
 
@@ -123,13 +124,23 @@ func (c *Controller) start(ctx context.Context, next *applied, items map[string]
 		return outcome{first: true, adopted: adopted, err: err}
 	}
 	if !adopted {
-		err := c.o.Proxy.Start(ctx, next.conf.Bytes, items)
+		err := c.unlessFull(c.o.Proxy.Start(ctx, next.conf.Bytes, items))
 		o := outcome{first: true, err: err}
 		o.blame = c.blame(ctx, err, nil, next)
 		return o
 	}
 	err = c.takeOver(ctx, next, items)
 	return outcome{first: true, adopted: true, err: err, blame: c.blame(ctx, err, nil, next)}
+}
+
+// unlessFull drops an error that says that some data did not fit: the rest is
+// served.
+func (c *Controller) unlessFull(err error) error {
+	if errors.Is(err, nginx.ErrFull) {
+		c.log.Error("nginx has no room for data, and goes on without", "error", err)
+		return nil
+	}
+	return err
 }
 
 // takeOver gives an nginx that was running already what it lacks. Where it
@@ -146,7 +157,7 @@ func (c *Controller) takeOver(ctx context.Context, next *applied, items map[stri
 			set[key] = text
 		}
 	}
-	if err := c.o.Proxy.Push(ctx, set, nil); err != nil {
+	if err := c.unlessFull(c.o.Proxy.Push(ctx, set, nil)); err != nil {
 		return err
 	}
 	status, err := c.o.Proxy.Status(ctx)

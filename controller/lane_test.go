@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport-ingress/sallyport/nginx"
 )
 
 // recorder is an nginx that takes pushes, fails the first ones, and can hold
@@ -96,6 +98,43 @@ func TestLaneDrops(t *testing.T) {
 		<-l.flushed()
 		if diff := cmp.Diff(map[string]string{"b": "1"}, r.items); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+// What nginx has no room for holds up nothing, and is pushed again once
+// something was deleted.
+func TestLaneGoesOnWithoutWhatDoesNotFit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		room := false
+		l := newLane(func(ctx context.Context, set map[string]string, del []string) error {
+			big, has := set["big"]
+			delete(set, "big")
+			_ = r.push(ctx, set, del)
+			if has && !room {
+				set["big"] = big
+				return &nginx.FullError{Keys: []string{"big"}}
+			}
+			if has {
+				r.items["big"] = big
+			}
+			return nil
+		}, func(int, time.Duration, error) {}, slog.New(slog.DiscardHandler))
+		r.items = map[string]string{"old": "1"}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go l.run(ctx)
+		l.send(map[string]string{"big": "1", "small": "1"}, nil)
+		<-l.flushed()
+		if diff := cmp.Diff(map[string]string{"old": "1", "small": "1"}, r.items); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		room = true
+		l.send(nil, []string{"old"})
+		synctest.Wait()
+		if diff := cmp.Diff(map[string]string{"big": "1", "small": "1"}, r.items); diff != "" {
+			t.Errorf("after there is room, -want +got:\n%s", diff)
 		}
 	})
 }
