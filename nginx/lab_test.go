@@ -77,9 +77,13 @@ func (s site) conf() []byte {
 			id, id, s.locationExtra)
 	}
 	w("}")
-	w("server { listen unix:%s; access_log off; location / { client_max_body_size 0; client_body_buffer_size 1m;"+
-		" content_by_lua_block { sallyport.control() } } location = /nginx_status { stub_status; } }", s.at.Control)
-	w("server { listen unix:%s; access_log off; return 503; }\n}", s.at.Unavailable)
+	uncounted := ""
+	if s.metrics {
+		uncounted = "log_by_lua_block { }"
+	}
+	w("server { listen unix:%s; access_log off; %s location / { client_max_body_size 0; client_body_buffer_size 1m;"+
+		" content_by_lua_block { sallyport.control() } } location = /nginx_status { stub_status; } }", s.at.Control, uncounted)
+	w("server { listen unix:%s; access_log off; %s return 503; }\n}", s.at.Unavailable, uncounted)
 	text := b.String()
 	sum := sha256.Sum256([]byte(text))
 	return []byte(strings.Replace(text, "GENERATION", fmt.Sprintf("%x", sum[:16]), 1))
