@@ -24,8 +24,10 @@ type ClusterOptions struct {
 	// NamespaceSelector, where not nil, brings into the Snapshot the Namespaces
 	// that it selects, and no others. Where nil no Namespace is read.
 	NamespaceSelector labels.Selector
-	Log               *slog.Logger
-	Resolver          Resolver
+	// Proxier, where not nil, reads what the proxier needs and nothing else.
+	Proxier  *ProxierOptions
+	Log      *slog.Logger
+	Resolver Resolver
 }
 
 // NewCluster makes a Store that reads a cluster by client. The client's own
@@ -84,6 +86,9 @@ func (c *cluster) run(ctx context.Context) error {
 }
 
 func (c *cluster) informers(f informers.SharedInformerFactory) map[kind]cache.SharedIndexInformer {
+	if p := c.options.Proxier; p != nil {
+		return p.informers(f)
+	}
 	all := map[kind]cache.SharedIndexInformer{
 		ingresses:      f.Networking().V1().Ingresses().Informer(),
 		classes:        f.Networking().V1().IngressClasses().Informer(),
@@ -105,10 +110,15 @@ func (c *cluster) follow(ctx context.Context, k kind, informer cache.SharedIndex
 	if err := informer.SetWatchErrorHandlerWithContext(trouble.handle); err != nil {
 		return fmt.Errorf("%s: handle watch errors: %w", k, err)
 	}
+	arrived, gone := c.arrived, c.gone
+	if c.options.Proxier != nil && k != nodes {
+		doubt := newDoubt(c, k, informer.GetIndexer())
+		arrived, gone = func(o any) { c.arrived(o); doubt.arrived() }, doubt.gone
+	}
 	handle, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { trouble.over(); c.arrived(o) },
-		UpdateFunc: func(_, o any) { trouble.over(); c.arrived(o) },
-		DeleteFunc: func(o any) { trouble.over(); c.gone(o) },
+		AddFunc:    func(o any) { trouble.over(); arrived(o) },
+		UpdateFunc: func(_, o any) { trouble.over(); arrived(o) },
+		DeleteFunc: func(o any) { trouble.over(); gone(o) },
 	})
 	if err != nil {
 		return fmt.Errorf("%s: handle events: %w", k, err)

@@ -30,6 +30,8 @@ func empty(k kind) metav1.Object {
 		return &corev1.Secret{}
 	case namespaces:
 		return &corev1.Namespace{}
+	case nodes:
+		return &corev1.Node{}
 	default:
 		return nil
 	}
@@ -47,7 +49,7 @@ func (k kind) version() string {
 	}
 }
 
-func (k kind) namespaced() bool { return k != classes && k != namespaces }
+func (k kind) namespaced() bool { return k != classes && k != namespaces && k != nodes }
 
 // isOurs says whether an apiVersion is one of Kubernetes itself, so that a kind
 // of a name that we know is meant for us. Others, such as Knative's Service,

@@ -25,6 +25,7 @@ const (
 	configMaps     kind = "ConfigMap"
 	secrets        kind = "Secret"
 	namespaces     kind = "Namespace"
+	nodes          kind = "Node"
 )
 
 // A ref names one object.
@@ -57,6 +58,8 @@ func refOf(o metav1.Object) (ref, bool) {
 		r.kind = secrets
 	case *corev1.Namespace:
 		r.kind = namespaces
+	case *corev1.Node:
+		r.kind = nodes
 	default:
 		return ref{}, false
 	}

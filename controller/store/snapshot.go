@@ -28,6 +28,7 @@ type Snapshot struct {
 	ConfigMaps map[Key]*corev1.ConfigMap
 	Secrets    map[Key]*corev1.Secret
 	Namespaces map[string]*corev1.Namespace
+	Nodes      map[string]*corev1.Node
 
 	// Addresses holds what the cluster's DNS says of each external name that
 	// was asked for: its addresses, or the reason why there are none.
@@ -53,15 +54,19 @@ type Changes struct {
 	Secrets    map[Key]bool
 	Classes    bool
 	Namespaces bool
+	Nodes      bool
 	Addresses  map[string]bool // external names with a new Resolution
 	Problems   bool
-	// Statuses: only the status of an Ingress or of a Service changed. Nothing
-	// that is built depends on it.
+	// Statuses: only the status of an Ingress or of a Service changed. No
+	// Ingress depends on it.
 	Statuses bool
+	// ServiceStatuses are the Services of which only the status changed: the
+	// addresses of their load balancers.
+	ServiceStatuses map[Key]bool
 }
 
-// Empty says that there is nothing to build: no change at all, or one of
-// statuses alone.
+// Empty says that no Ingress is concerned: no change at all, or one of
+// statuses and Nodes alone.
 func (c Changes) Empty() bool {
 	return len(c.Ingresses) == 0 && len(c.Services) == 0 && len(c.Endpoints) == 0 &&
 		len(c.ConfigMaps) == 0 && len(c.Secrets) == 0 && len(c.Addresses) == 0 &&
@@ -77,6 +82,7 @@ func newSnapshot() *Snapshot {
 		ConfigMaps:     map[Key]*corev1.ConfigMap{},
 		Secrets:        map[Key]*corev1.Secret{},
 		Namespaces:     map[string]*corev1.Namespace{},
+		Nodes:          map[string]*corev1.Node{},
 		Addresses:      map[string]Resolution{},
 		Problems:       map[string][]model.Problem{},
 	}

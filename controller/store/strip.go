@@ -31,6 +31,9 @@ func strip(o any) (any, error) {
 	case *corev1.Namespace:
 		stripMeta(&o.ObjectMeta, nil, func(string) bool { return true })
 		o.Spec, o.Status = corev1.NamespaceSpec{}, corev1.NamespaceStatus{}
+	case *corev1.Node:
+		stripMeta(&o.ObjectMeta, nil, keepOfService)
+		stripNode(o)
 	}
 	return o, nil
 }
@@ -65,17 +68,26 @@ func only(m map[string]string, keep func(string) bool) map[string]string {
 
 func keepAnnotation(key string) bool { return key != corev1.LastAppliedConfigAnnotation }
 
-// keepOfService keeps what steers traffic, such as service.kubernetes.io/topology-mode.
+// keepOfService keeps what steers traffic, such as service.kubernetes.io/topology-mode,
+// and when the endpoints of a slice changed.
 func keepOfService(key string) bool {
-	return key == discoveryv1.LabelServiceName || strings.HasPrefix(key, "service.") || strings.HasPrefix(key, "topology.")
+	switch key {
+	case discoveryv1.LabelServiceName, corev1.EndpointsLastChangeTriggerTime:
+		return true
+	}
+	return strings.HasPrefix(key, "service.") || strings.HasPrefix(key, "topology.") || strings.HasPrefix(key, "sallyport.io/")
 }
 
 func stripService(s *corev1.Service) {
 	s.Spec.Selector = nil
-	s.Spec.SessionAffinityConfig = nil
-	s.Spec.HealthCheckNodePort = 0
-	s.Spec.LoadBalancerSourceRanges = nil
 	s.Status = corev1.ServiceStatus{LoadBalancer: s.Status.LoadBalancer}
+}
+
+// stripNode keeps what the node's addresses and its part in the cluster are, and
+// nothing that a heartbeat changes.
+func stripNode(n *corev1.Node) {
+	n.Spec = corev1.NodeSpec{PodCIDR: n.Spec.PodCIDR, PodCIDRs: n.Spec.PodCIDRs, Taints: n.Spec.Taints}
+	n.Status = corev1.NodeStatus{Addresses: n.Status.Addresses}
 }
 
 func stripSlice(s *discoveryv1.EndpointSlice) {

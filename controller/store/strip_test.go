@@ -22,6 +22,7 @@ func fat() metav1.ObjectMeta {
 			"service.kubernetes.io/topology-mode":  "Auto",
 			corev1.EndpointsLastChangeTriggerTime:  "now",
 			"kubectl.kubernetes.io/restartedAt":    "now",
+			"sallyport.io/balance":                 "maglev",
 			"topology.kubernetes.io/something-new": "1",
 		},
 		Labels: map[string]string{"app": "x", discoveryv1.LabelServiceName: "s"},
@@ -31,7 +32,10 @@ func fat() metav1.ObjectMeta {
 func TestStripKeepsWhatTrafficDependsOn(t *testing.T) {
 	identity := metav1.ObjectMeta{Namespace: "a", Name: "x", UID: "u", ResourceVersion: "1"}
 	steering := identity
-	steering.Annotations = map[string]string{"service.kubernetes.io/topology-mode": "Auto", "topology.kubernetes.io/something-new": "1"}
+	steering.Annotations = map[string]string{
+		"service.kubernetes.io/topology-mode": "Auto", "topology.kubernetes.io/something-new": "1",
+		corev1.EndpointsLastChangeTriggerTime: "now", "sallyport.io/balance": "maglev",
+	}
 	steering.Labels = map[string]string{discoveryv1.LabelServiceName: "s"}
 	annotated := identity
 	annotated.Annotations = fat().Annotations
@@ -60,6 +64,15 @@ func TestStripKeepsWhatTrafficDependsOn(t *testing.T) {
 		},
 		{&corev1.Secret{ObjectMeta: fat(), Data: map[string][]byte{"k": nil}}, &corev1.Secret{ObjectMeta: identity, Data: map[string][]byte{"k": nil}}},
 		{&corev1.ConfigMap{ObjectMeta: fat()}, &corev1.ConfigMap{ObjectMeta: identity}},
+		{
+			&corev1.Node{ObjectMeta: fat(), Spec: corev1.NodeSpec{ProviderID: "p", PodCIDR: "10.244.1.0/24", Taints: []corev1.Taint{{Key: "k"}}},
+				Status: corev1.NodeStatus{
+					Addresses:  []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}},
+					Conditions: []corev1.NodeCondition{{LastHeartbeatTime: metav1.Now()}},
+				}},
+			&corev1.Node{ObjectMeta: steering, Spec: corev1.NodeSpec{PodCIDR: "10.244.1.0/24", Taints: []corev1.Taint{{Key: "k"}}},
+				Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}}}},
+		},
 		{&corev1.Namespace{ObjectMeta: fat(), Status: corev1.NamespaceStatus{Phase: "Active"}}, &corev1.Namespace{ObjectMeta: labelled}},
 		{"a type that it does not know", "a type that it does not know"},
 	} {

@@ -40,6 +40,8 @@ func (s *Store) apply(r ref, o metav1.Object, c *Changes) difference {
 		return put(s.snapshot.Secrets, r.key, o, compareContent)
 	case namespaces:
 		return put(s.snapshot.Namespaces, r.key.Name, o, compareContent)
+	case nodes:
+		return put(s.snapshot.Nodes, r.key.Name, o, compareContent)
 	case endpointSlices:
 		slice, _ := o.(*discoveryv1.EndpointSlice)
 		s.applySlice(r.key, slice, c)
@@ -75,6 +77,9 @@ func (c *Changes) tell(r ref, d difference) {
 	case d == same:
 	case d == status:
 		c.Statuses = true
+		if r.kind == services {
+			mark(&c.ServiceStatuses, r.key)
+		}
 	case r.kind == ingresses:
 		mark(&c.Ingresses, r.key)
 	case r.kind == services:
@@ -87,6 +92,8 @@ func (c *Changes) tell(r ref, d difference) {
 		c.Classes = true
 	case r.kind == namespaces:
 		c.Namespaces = true
+	case r.kind == nodes:
+		c.Nodes = true
 	}
 }
 

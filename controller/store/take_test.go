@@ -61,7 +61,7 @@ func TestTakeTellsOnlyWhatChanged(t *testing.T) {
 		{"its status alone", []metav1.Object{withStatus}, Changes{Statuses: true}},
 		{"made anew", []metav1.Object{reborn}, Changes{Ingresses: map[Key]bool{key("a", "web"): true}}},
 		{"a Service", []metav1.Object{service}, Changes{Services: map[Key]bool{key("a", "s"): true}}},
-		{"its status alone", []metav1.Object{withAddress}, Changes{Statuses: true}},
+		{"its status alone", []metav1.Object{withAddress}, Changes{Statuses: true, ServiceStatuses: map[Key]bool{key("a", "s"): true}}},
 		{"a class", []metav1.Object{&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "nginx"}}}, Changes{Classes: true}},
 		{"a kind that is not read", []metav1.Object{&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}}}, Changes{}},
 	}
