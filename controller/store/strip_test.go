@@ -37,6 +37,8 @@ func TestStripKeepsWhatTrafficDependsOn(t *testing.T) {
 		corev1.EndpointsLastChangeTriggerTime: "now", "sallyport.io/balance": "maglev",
 	}
 	steering.Labels = map[string]string{discoveryv1.LabelServiceName: "s"}
+	steeringLabels := identity
+	steeringLabels.Labels = steering.Labels
 	annotated := identity
 	annotated.Annotations = fat().Annotations
 	delete(annotated.Annotations, corev1.LastAppliedConfigAnnotation)
@@ -70,7 +72,7 @@ func TestStripKeepsWhatTrafficDependsOn(t *testing.T) {
 					Addresses:  []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}},
 					Conditions: []corev1.NodeCondition{{LastHeartbeatTime: metav1.Now()}},
 				}},
-			&corev1.Node{ObjectMeta: steering, Spec: corev1.NodeSpec{PodCIDR: "10.244.1.0/24", Taints: []corev1.Taint{{Key: "k"}}},
+			&corev1.Node{ObjectMeta: steeringLabels, Spec: corev1.NodeSpec{PodCIDR: "10.244.1.0/24", Taints: []corev1.Taint{{Key: "k"}}},
 				Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}}}},
 		},
 		{&corev1.Namespace{ObjectMeta: fat(), Status: corev1.NamespaceStatus{Phase: "Active"}}, &corev1.Namespace{ObjectMeta: labelled}},
