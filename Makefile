@@ -11,10 +11,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # on two cores, is built before the tests and once.
 TEST_TIMEOUT := 30m
 
-.PHONY: build run test lint golden docs bench clean help
+.PHONY: build run test lint golden docs bench bench-l4 clean help
 
-build: ## bin/sallyport (the default)
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/sallyport ./cmd/sallyport
+build: ## bin/sallyport and bin/sallyport-proxier (the default)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 run: ## the quickstart on :8080 and :8443, until Ctrl-C
 	@test/setup/install run
@@ -34,8 +34,9 @@ lint: ## gofmt, go vet, staticcheck, luacheck
 	go run $(STATICCHECK) -checks inherit,-SA1019 ./...
 	cd rootfs && luacheck --quiet .
 
-golden: ## rewrite what the examples in test/examples expect; then read the diff
+golden: ## rewrite what the examples and the proxier's plans expect; then read the diff
 	go test ./test -run Example -count=1 -update
+	go test ./test/l4 ./controller/proxier/... -run Golden -count=1 -update
 
 docs: ## rewrite the references of annotations, settings and flags
 	go run ./cmd/sallyport docs
@@ -45,8 +46,13 @@ bench: ## the measures of speed and memory, as ratios and counts
 	@$(MAKE) --no-print-directory build
 	go run ./test/bench
 
+bench-l4: ## the proxier beside kube-proxy, as ratios and counts
+	@test/setup/install bench-l4
+	@$(MAKE) --no-print-directory build
+	go run ./test/bench/l4
+
 clean: ## remove what build made
 	rm -rf bin
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -113,6 +113,12 @@ func TestFencesKeepOut(t *testing.T) {
 		{"cmd/sallyport", "k8s.io/client-go/rest", false},
 		{"cmd/sallyport", "test/cluster", true},
 		{"test/e2e", "test/cluster", false},
+		{"controller/proxier/ipvs", "k8s.io/api/core/v1", true},
+		{"controller/proxier/ipvs", "controller/proxier", true},
+		{"controller/proxier/ipvs", "controller/proxier/plan", false},
+		{"controller/proxier/planner", "k8s.io/api/core/v1", false},
+		{"controller/proxier/planner", "log/slog", true},
+		{"controller/proxier", "k8s.io/client-go/kubernetes", true},
 	} {
 		p := pkg{ImportPath: c.path, Imports: []string{c.imported}, Deps: []string{c.imported}}
 		if findings := keepsToItsImports(p); (len(findings) > 0) != c.wrong {

@@ -91,6 +91,13 @@ type fence struct {
 // pure are the packages between the snapshot and the bytes.
 var pure = []string{
 	"controller/annotation", "controller/build", "controller/model", "controller/option", "controller/settings", "template",
+	"controller/proxier/plan", "controller/proxier/planner",
+}
+
+// kernels are what turns a plan into what a kernel does.
+var kernels = []string{
+	"controller/proxier/plan", "controller/proxier/nftables", "controller/proxier/iptables", "controller/proxier/ipvs",
+	"controller/proxier/userspace", "controller/proxier/conntrack", "controller/proxier/health", "controller/proxier/metrics",
 }
 
 // fences are the import rules of ARCHITECTURE.md.
@@ -108,6 +115,10 @@ func fences() []fence {
 			advice: "only controller/store, controller/status and cmd may: read from the snapshot, write by status"},
 		{target: "k8s.io", from: []string{"controller/model", "controller/option", "template"}, deep: true,
 			advice: "it must not know Kubernetes: turn objects into the model in controller/build"},
+		{target: "controller/proxier", exact: true, except: []string{"cmd", "test"},
+			advice: "only cmd and test may: what the proxier's parts share is in controller/proxier/plan"},
+		{target: "k8s.io", from: kernels, deep: true,
+			advice: "only the planner knows objects: what comes after it is given a plan"},
 		{target: "test", except: []string{"test"},
 			advice: "the product must not depend on its tests"},
 	}

@@ -104,8 +104,8 @@ func exists(tree map[string]source, name string) bool {
 }
 
 var (
-	makeCall   = regexp.MustCompile("(?m)(?:^ *|`)make ([a-z][a-z-]*)")
-	makeTarget = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
+	makeCall   = regexp.MustCompile("(?m)(?:^ *|`)make ([a-z][a-z0-9-]*)")
+	makeTarget = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):`)
 )
 
 // targetsIn holds that what the manuals say to make can be made.
@@ -135,11 +135,11 @@ var (
 )
 
 // flagsIn holds that each flag that a manual or the quickstart gives to
-// sallyport is defined in its command.
+// sallyport or sallyport-proxier is defined by a command.
 func flagsIn(tree map[string]source) rule {
 	defined := map[string]bool{"help": true}
 	for p, f := range tree {
-		if path.Dir(p) == "cmd/sallyport" && !f.isTest() {
+		if strings.HasPrefix(p, "cmd/") && !f.isTest() {
 			for _, l := range literal.FindAllString(f.text, -1) {
 				name, _ := strconv.Unquote(l)
 				defined[name] = true
@@ -154,7 +154,7 @@ func flagsIn(tree map[string]source) rule {
 		for _, command := range ourFlag.FindAllString(f.text, -1) {
 			for _, m := range aFlag.FindAllStringSubmatch(command, -1) {
 				if !defined[m[1]] {
-					findings = append(findings, "gives sallyport the flag --"+m[1]+", which cmd/sallyport doesn't define: mend one of them")
+					findings = append(findings, "gives sallyport the flag --"+m[1]+", which no command defines: mend one of them")
 				}
 			}
 		}

@@ -16,13 +16,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// component is who our Events come from.
-const component = "sallyport"
-
 // event writes one notice. An Event's name follows from what it says: where
 // another leader, or this one before, has written it already, it is counted up
 // instead of written twice.
-func event(ctx context.Context, client kubernetes.Interface, n notice, pod string) error {
+func event(ctx context.Context, client kubernetes.Interface, n notice, component, pod string) error {
 	events := client.CoreV1().Events(n.namespace())
 	now := metav1.Now()
 	e := &corev1.Event{

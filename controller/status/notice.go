@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -99,8 +100,11 @@ func synced(ing *networkingv1.Ingress) notice {
 // reference is the object as an Event names it.
 func (n notice) reference() corev1.ObjectReference {
 	version := "v1"
-	if strings.HasPrefix(n.object.Kind, "Ingress") {
+	switch {
+	case strings.HasPrefix(n.object.Kind, "Ingress"):
 		version = networkingv1.SchemeGroupVersion.String()
+	case n.object.Kind == "EndpointSlice":
+		version = discoveryv1.SchemeGroupVersion.String()
 	}
 	return corev1.ObjectReference{
 		APIVersion: version, Kind: n.object.Kind, Namespace: n.object.Namespace, Name: n.object.Name, UID: n.uid,

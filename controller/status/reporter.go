@@ -139,7 +139,7 @@ func (r *reporter) next(ctx context.Context) {
 	}
 	limited, cancel := context.WithTimeout(ctx, eventTime)
 	defer cancel()
-	err := event(limited, r.o.Client, n, r.o.PodName)
+	err := event(limited, r.o.Client, n, r.o.Component, r.o.PodName)
 	if ctx.Err() != nil {
 		return
 	}

@@ -7,6 +7,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -24,6 +25,8 @@ type Options struct {
 
 	// Namespace and PodName are this pod's; "" outside of a cluster.
 	Namespace, PodName string
+	// Component is who Events come from; "" is sallyport.
+	Component string
 
 	// Where addresses come from: the first of these that is set, or else the
 	// nodes on which pods like this one are ready.
@@ -80,6 +83,7 @@ func New(o Options) *Writer {
 		o.Interval = defaultInterval
 	}
 	o.Interval = max(o.Interval, minInterval)
+	o.Component = cmp.Or(o.Component, "sallyport")
 	if o.OnLeader == nil {
 		o.OnLeader = func(bool) {}
 	}

@@ -8,6 +8,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -193,4 +194,12 @@ func (r Refused) Error() string {
 		return fmt.Sprintf("%d ports were refused, one of them %s: %v", len(r), id, err)
 	}
 	return "nothing was refused"
+}
+
+// Compare sorts by Service, port, protocol and family.
+func Compare(a, b ID) int {
+	return cmp.Or(
+		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+		cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Family, b.Family),
+	)
 }
