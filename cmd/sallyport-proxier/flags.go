@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/sallyport-ingress/sallyport/controller/proxier/health/httpd"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/ipvs"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/planner"
 )
@@ -50,6 +49,12 @@ type options struct {
 
 	Cleanup, Version bool
 }
+
+// The ports where an address is given without one.
+const (
+	healthzPort = 10256
+	metricsPort = 10249
+)
 
 // flagSet declares the flags, in groups, under kube-proxy's names where it has
 // one.
@@ -157,10 +162,12 @@ func (o *options) check() error {
 			return usagef("--%s is too short", name)
 		}
 	}
-	for name, address := range map[string]string{"healthz-bind-address": o.HealthzAddress, "metrics-bind-address": o.MetricsAddress} {
-		if err := checkListen(address); err != nil {
-			return usagef("--%s: %v", name, err)
-		}
+	var err error
+	if o.HealthzAddress, err = httpd.Address(o.HealthzAddress, healthzPort); err != nil {
+		return usagef("--healthz-bind-address: %v", err)
+	}
+	if o.MetricsAddress, err = httpd.Address(o.MetricsAddress, metricsPort); err != nil {
+		return usagef("--metrics-bind-address: %v", err)
 	}
 	if _, err := prefixes(o.ExcludeCIDRs); err != nil {
 		return usagef("--ipvs-exclude-cidrs: %v", err)
@@ -171,25 +178,6 @@ func (o *options) check() error {
 	}
 	if err := p.Check(); err != nil {
 		return &usageError{err}
-	}
-	return nil
-}
-
-// checkListen wants an IP address and a port; kube-proxy takes an address alone
-// too, but nobody could tell which port that is.
-func checkListen(address string) error {
-	if address == "" {
-		return nil
-	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("%q is not address:port", address)
-	}
-	if _, err := netip.ParseAddr(host); host != "" && err != nil {
-		return fmt.Errorf("%q is not an IP address", host)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return fmt.Errorf("%q is not a port", port)
 	}
 	return nil
 }

@@ -44,9 +44,16 @@ type Backend interface {
 	Close() error
 }
 
+// A Source is where the snapshot comes from: a store.Store.
+type Source interface {
+	Changed() <-chan struct{}
+	Settled() bool
+	Take() (*store.Snapshot, store.Changes)
+}
+
 // Options are the parts of a Proxier.
 type Options struct {
-	Store   *store.Store
+	Store   Source
 	Planner *planner.Planner
 	Backend Backend
 	// MinSync is the least time between two rounds of changes: the first one is
@@ -80,7 +87,9 @@ type Observer interface {
 
 // A Round is what one round of work did.
 type Round struct {
-	Plan    *plan.Plan // as programmed
+	// Plan is as programmed, until the Observer returns: its maps change then.
+	Plan    *plan.Plan
+	Begun   time.Time // what was queued before that is in it
 	Changes []plan.Change
 	Full    bool // all was written, not what changed alone
 	Refused int  // ports that the kernel did not take
@@ -165,7 +174,7 @@ func (p *Proxier) look(ctx context.Context) {
 		p.log.Warn("the kernel can't be looked at", "error", err)
 	default:
 		p.log.Warn("somebody changed or deleted what the kernel was told: it is told again")
-		if p.sync(ctx, &Round{Plan: p.o.Planner.Plan()}) {
+		if p.sync(ctx, &Round{Plan: p.o.Planner.Plan(), Begun: time.Now()}) {
 			p.o.Observer.Restored()
 		}
 	}

@@ -20,10 +20,11 @@ func (p *Proxier) round(ctx context.Context) {
 	if !p.started && !p.o.Store.Settled() {
 		return
 	}
+	begun := time.Now()
 	snapshot, changes := p.o.Store.Take()
 	update := p.o.Planner.Update(snapshot, changes, !p.started || changes.Nodes)
 	r := &Round{
-		Plan: p.o.Planner.Plan(), Changes: update.Changes, Triggers: update.Triggers,
+		Plan: p.o.Planner.Plan(), Begun: begun, Changes: update.Changes, Triggers: update.Triggers,
 		Services: len(changes.Services), Endpoints: len(changes.Endpoints),
 	}
 	if !p.started || update.Settings {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sallyport-ingress/sallyport/test/bench/lab"
 )
 
 // A tally counts what came of the requests of all clients.
@@ -91,7 +93,7 @@ func (t *tally) why() string {
 	for _, r := range slices.Sorted(maps.Keys(t.failures)) {
 		parts = append(parts, fmt.Sprintf("%d %s", t.failures[r], r))
 	}
-	return strings.Join(parts, ", ") + "; first: " + oneLine(t.first)
+	return strings.Join(parts, ", ") + "; first: " + lab.OneLine(t.first)
 }
 
 // attack keeps the clients busy until ctx ends, each with one request after the

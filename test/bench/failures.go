@@ -8,6 +8,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sallyport-ingress/sallyport/test/bench/lab"
 )
 
 // The hosts that are loaded: the first half over HTTP, the second over TLS.
@@ -19,16 +21,16 @@ const (
 // failures counts the requests that fail while everything changes: with clients
 // that never pause, and with ones that do, whose idle connections a reload
 // closes.
-func failures(s *session, b *bench) []row {
+func failures(s *lab.Session, b *bench) []lab.Row {
 	w := newWorld(s, 100, func(i int) bool { return i >= plainHosts && i < loadedHosts })
 	p := w.startProduct(s, b, "", host(99))
-	return []row{
+	return []lab.Row{
 		failuresWith(s, b, w, p, "requests failed, clients that never pause", 0),
 		failuresWith(s, b, w, p, "requests failed, clients that pause 0 to 50 ms", 50*time.Millisecond),
 	}
 }
 
-func failuresWith(s *session, b *bench, w *world, p *product, measure string, think time.Duration) row {
+func failuresWith(s *lab.Session, b *bench, w *world, p *product, measure string, think time.Duration) lab.Row {
 	ctx, cancel := context.WithTimeout(context.Background(), b.attack)
 	defer cancel()
 	var d disturbance
@@ -50,7 +52,7 @@ func failuresWith(s *session, b *bench, w *world, p *product, measure string, th
 	if why := t.why(); why != "" {
 		of = why + "; of " + of
 	}
-	return row{measure: measure, reach: "0", measured: fmt.Sprint(t.failed()), verdict: verdictOf(t.failed() == 0 && t.requests > 0), of: of}
+	return lab.Row{Measure: measure, Reach: "0", Measured: fmt.Sprint(t.failed()), Verdict: lab.VerdictOf(t.failed() == 0 && t.requests > 0), Of: of}
 }
 
 // attackers are clients over all loaded hosts.
@@ -80,7 +82,7 @@ func (d disturbance) String() string {
 
 // every makes a change at each tick until ctx ends, and gives their number. A
 // tick that comes while a change is under way is dropped.
-func every(ctx context.Context, s *session, interval time.Duration, change func(i int) error) (made int) {
+func every(ctx context.Context, s *lab.Session, interval time.Duration, change func(i int) error) (made int) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
@@ -106,7 +108,7 @@ func (w *world) moveEndpoints(ctx context.Context, i int) error {
 }
 
 // changeIngress gives a loaded host another second path, which is a reload.
-func (w *world) changeIngress(ctx context.Context, p *product, s *session, d *disturbance, i int) error {
+func (w *world) changeIngress(ctx context.Context, p *product, s *lab.Session, d *disturbance, i int) error {
 	n := i % loadedHosts
 	o := newIngress(service(n), host(n), service(n), "/", fmt.Sprintf("/version-%d", i))
 	if n >= plainHosts {
@@ -115,7 +117,7 @@ func (w *world) changeIngress(ctx context.Context, p *product, s *session, d *di
 	if _, err := w.client.NetworkingV1().Ingresses(space).Update(ctx, o, metav1.UpdateOptions{}); err != nil {
 		return err
 	}
-	pids, err := children(p.master(s))
+	pids, err := lab.Children(p.master(s))
 	if d.workers == nil {
 		d.workers = map[int]bool{}
 	}
@@ -125,7 +127,7 @@ func (w *world) changeIngress(ctx context.Context, p *product, s *session, d *di
 	return err
 }
 
-func (w *world) rotate(ctx context.Context, s *session, i int) error {
+func (w *world) rotate(ctx context.Context, s *lab.Session, i int) error {
 	c := newCertificate(s, "*.example.org", int64(i)+2)
 	_, err := w.client.CoreV1().Secrets(space).Update(ctx, newSecret(c), metav1.UpdateOptions{})
 	return err

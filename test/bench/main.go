@@ -13,10 +13,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
+	"github.com/sallyport-ingress/sallyport/test/bench/lab"
 	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
 
@@ -29,37 +28,33 @@ type bench struct {
 	attack    time.Duration // how long failed requests are counted
 }
 
-// A measure is one way to take rows of the table.
-type measure struct {
-	name  string
-	take  func(s *session, b *bench) []row
-	extra bool // taken only when it is asked for by name
-}
-
-func measures() []measure {
-	return []measure{
-		{name: "speed", take: plainSpeed},
-		{name: "tls", take: tlsSpeed},
-		{name: "endpoints", take: endpoints},
-		{name: "ingress", take: ingress},
-		{name: "ingress-debian13", take: ingressDebian13},
-		{name: "lines", take: lines},
-		{name: "failures", take: failures},
-		{name: "websockets", take: websockets},
-		{name: "memory", take: memory},
-		{name: "self", take: self, extra: true},
+func (b *bench) measures() lab.Measures {
+	with := func(take func(*lab.Session, *bench) []lab.Row) func(*lab.Session) []lab.Row {
+		return func(s *lab.Session) []lab.Row { return take(s, b) }
+	}
+	return lab.Measures{
+		{Name: "speed", Take: with(plainSpeed)},
+		{Name: "tls", Take: with(tlsSpeed)},
+		{Name: "endpoints", Take: with(endpoints)},
+		{Name: "ingress", Take: with(ingress)},
+		{Name: "ingress-debian13", Take: with(ingressDebian13)},
+		{Name: "lines", Take: with(lines)},
+		{Name: "failures", Take: with(failures)},
+		{Name: "websockets", Take: with(websockets)},
+		{Name: "memory", Take: with(memory)},
+		{Name: "self", Take: with(self), Extra: true},
 	}
 }
 
 func main() {
 	b := &bench{}
-	only := flag.String("only", "", "measures to take, parted by commas: "+names()+" (all but self without it)")
+	only := flag.String("only", "", "measures to take, parted by commas: "+b.measures().Names()+" (all but self without it)")
 	flag.IntVar(&b.rounds, "rounds", 8, "rounds of each comparison of speed")
 	flag.DurationVar(&b.load, "load", 3*time.Second, "how long a contestant is loaded in a round, in whole seconds")
 	flag.DurationVar(&b.attack, "attack", time.Minute, "how long failed requests are counted")
 	flag.StringVar(&b.nginx, "nginx-binary", "nginx", "this machine's nginx")
 	flag.Parse()
-	chosen, err := choose(*only)
+	chosen, err := b.measures().Choose(*only)
 	switch {
 	case err != nil:
 		usage(err)
@@ -73,60 +68,18 @@ func main() {
 
 // run builds what is needed while there is a network, and measures where there
 // is none but a private one.
-func run(b *bench, chosen []measure) int {
+func run(b *bench, chosen lab.Measures) int {
 	if !cluster.Inside() {
 		clean := provide(chosen)
 		defer clean()
 	}
 	return cluster.Run(func() int {
 		b.sallyport = os.Getenv(binaryVariable)
-		return takeAll(b, chosen)
+		if !chosen.TakeAll(os.Stdout, os.Stderr) {
+			return 1
+		}
+		return 0
 	})
-}
-
-func takeAll(b *bench, chosen []measure) int {
-	var rows []row
-	status := 0
-	for _, m := range chosen {
-		var taken []row
-		err := attempt(m.name, os.Stderr, func(s *session) { taken = m.take(s, b) })
-		if err != nil {
-			taken = append(taken, unmeasured(m.name, err))
-			status = 1
-		}
-		for _, r := range taken { // a run of minutes that is cut short has said something
-			fmt.Fprintf(os.Stderr, "%s: %s: %s\n", m.name, r.measure, strings.TrimSpace(r.measured+" "+string(r.verdict)))
-		}
-		rows = append(rows, taken...)
-	}
-	if err := printTable(os.Stdout, rows); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		return 1
-	}
-	return status
-}
-
-// choose gives the measures of a list of names, in the table's order.
-func choose(only string) ([]measure, error) {
-	all := measures()
-	if only == "" {
-		return slices.DeleteFunc(all, func(m measure) bool { return m.extra }), nil
-	}
-	wanted := strings.Split(only, ",")
-	for _, name := range wanted {
-		if !slices.ContainsFunc(all, func(m measure) bool { return m.name == name }) {
-			return nil, fmt.Errorf("%q: no such measure: want some of %s", name, names())
-		}
-	}
-	return slices.DeleteFunc(all, func(m measure) bool { return !slices.Contains(wanted, m.name) }), nil
-}
-
-func names() string {
-	var all []string
-	for _, m := range measures() {
-		all = append(all, m.name)
-	}
-	return strings.Join(all, ", ")
 }
 
 func usage(err error) {

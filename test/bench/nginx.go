@@ -8,6 +8,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"text/template"
+
+	"github.com/sallyport-ingress/sallyport/test/bench/lab"
 )
 
 //go:embed hand.conf.tmpl backend.conf.tmpl
@@ -27,18 +29,18 @@ type handWritten struct {
 
 // startNginx runs nginx on one of the templates until the session ends. It
 // returns once nginx accepts connections at the address.
-func startNginx(s *session, binary, name string, h handWritten, address string) *process {
+func startNginx(s *lab.Session, binary, name string, h handWritten, address string) *lab.Process {
 	h.User = workerUser(s)
 	conf := filepath.Join(h.Dir, "nginx.conf")
 	f, err := os.Create(conf)
-	s.must(err, name)
+	s.Must(err, name)
 	t, err := template.ParseFS(confs, name)
-	s.must(err, name)
-	s.must(t.Execute(f, h), name)
-	s.must(f.Close(), name)
+	s.Must(err, name)
+	s.Must(t.Execute(f, h), name)
+	s.Must(f.Close(), name)
 
-	p := start(s, h.Dir, exec.Command(binary, "-c", conf, "-p", h.Dir, "-e", "stderr"))
-	p.await(s, "it accepts connections", func() bool { return accepts(address) })
+	p := lab.Start(s, h.Dir, exec.Command(binary, "-c", conf, "-p", h.Dir, "-e", "stderr"))
+	p.Await(s, "it accepts connections", func() bool { return accepts(address) })
 	return p
 }
 
@@ -53,13 +55,13 @@ func accepts(address string) bool {
 
 // workerUser is whom root's nginx runs its workers as. Debian's group of nobody
 // has another name than nobody's own, so both have to be named.
-func workerUser(s *session) string {
+func workerUser(s *lab.Session) string {
 	if os.Geteuid() != 0 {
 		return ""
 	}
 	u, err := user.Lookup("nobody")
-	s.must(err, "user for nginx's workers")
+	s.Must(err, "user for nginx's workers")
 	g, err := user.LookupGroupId(u.Gid)
-	s.must(err, "group for nginx's workers")
+	s.Must(err, "group for nginx's workers")
 	return u.Username + " " + g.Name
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"text/template"
+
+	"github.com/sallyport-ingress/sallyport/test/bench/lab"
 )
 
 func TestTemplatesAreValid(t *testing.T) {
@@ -24,14 +26,14 @@ func TestTemplatesAreValid(t *testing.T) {
 			Certificate: filepath.Join(dir, "chain.pem"), Key: filepath.Join(dir, "key.pem"),
 		}
 		h.HTTP, h.HTTPS = 18080, 18443
-		err := attempt(name, io.Discard, func(s *session) {
+		err := lab.Attempt(name, io.Discard, func(s *lab.Session) {
 			c := newCertificate(s, speedHost, 1)
-			s.must(os.WriteFile(h.Certificate, c.chain, 0o600), "certificate")
-			s.must(os.WriteFile(h.Key, c.key, 0o600), "key")
+			s.Must(os.WriteFile(h.Certificate, c.chain, 0o600), "certificate")
+			s.Must(os.WriteFile(h.Key, c.key, 0o600), "key")
 			var text strings.Builder
-			s.must(template.Must(template.ParseFS(confs, name)).Execute(&text, h), name)
+			s.Must(template.Must(template.ParseFS(confs, name)).Execute(&text, h), name)
 			conf := filepath.Join(dir, "nginx.conf")
-			s.must(os.WriteFile(conf, []byte(text.String()), 0o600), name)
+			s.Must(os.WriteFile(conf, []byte(text.String()), 0o600), name)
 			if out, err := exec.Command("nginx", "-t", "-q", "-c", conf, "-e", "stderr").CombinedOutput(); err != nil {
 				s.Fatalf("%v: %s", err, out)
 			}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/sallyport-ingress/sallyport/test/bench/lab"
 )
 
 // The ports of a measure. They are the same each time: the network is private,
@@ -24,15 +26,15 @@ const (
 
 // A product is a running Sallyport.
 type product struct {
-	*process
+	*lab.Process
 	dir string // as it is named outside of root
 	log string // what it writes to standard output: the access log
 }
 
 // startProduct runs Sallyport until the session ends, and waits until it is
 // ready. Where root isn't "" it runs in that root, with that root's nginx.
-func startProduct(s *session, b *bench, root string, args ...string) *product {
-	dir := tempDir(s)
+func startProduct(s *lab.Session, b *bench, root string, args ...string) *product {
+	dir := lab.TempDir(s)
 	args = append([]string{
 		"--work-dir=" + filepath.Join(dir, "work"),
 		"--http-port=" + strconv.Itoa(productHTTP),
@@ -55,16 +57,16 @@ func startProduct(s *session, b *bench, root string, args ...string) *product {
 	}
 	s.Cleanup(func() { // runs once it has ended
 		if s.Failed() {
-			s.Logf("sallyport's last words: %s", lastWords(filepath.Join(dir, "stderr"), 30))
+			s.Logf("sallyport's last words: %s", lab.LastWords(filepath.Join(dir, "stderr"), 30))
 		}
 	})
-	p := &product{process: start(s, dir, cmd), dir: dir, log: filepath.Join(dir, "stdout")}
-	p.await(s, "it is ready", func() bool { return answers(fmt.Sprintf("http://127.0.0.1:%d/healthz", productHealth)) })
+	p := &product{Process: lab.Start(s, dir, cmd), dir: dir, log: filepath.Join(dir, "stdout")}
+	p.Await(s, "it is ready", func() bool { return answers(fmt.Sprintf("http://127.0.0.1:%d/healthz", productHealth)) })
 	return p
 }
 
 // binary gives the path of Sallyport, and ends the session where there is none.
-func (b *bench) binary(s *session) string {
+func (b *bench) binary(s *lab.Session) string {
 	if b.sallyport == "" {
 		s.Fatalf("there is no sallyport: it did not build, and %s names none", binaryVariable)
 	}
@@ -72,20 +74,20 @@ func (b *bench) binary(s *session) string {
 }
 
 // copyInto copies a program to where a chroot sees it.
-func copyInto(s *session, dir, program string) string {
+func copyInto(s *lab.Session, dir, program string) string {
 	text, err := os.ReadFile(program)
-	s.must(err, "copy")
+	s.Must(err, "copy")
 	target := filepath.Join(dir, filepath.Base(program))
-	s.must(os.WriteFile(target, text, 0o755), "copy")
+	s.Must(os.WriteFile(target, text, 0o755), "copy")
 	return target
 }
 
 // master gives the process id of its nginx.
-func (p *product) master(s *session) int {
+func (p *product) master(s *lab.Session) int {
 	text, err := os.ReadFile(filepath.Join(p.dir, "work", "nginx.pid"))
-	s.must(err, "nginx's process id")
+	s.Must(err, "nginx's process id")
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	s.must(err, "nginx's process id")
+	s.Must(err, "nginx's process id")
 	return pid
 }
 

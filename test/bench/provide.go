@@ -5,8 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/sallyport-ingress/sallyport/test/bench/lab"
 )
 
 // The environment by which the part of the bench that has a network tells the
@@ -24,7 +25,7 @@ const debian13Packages = "nginx,libnginx-mod-http-lua,libnginx-mod-stream,lua-re
 
 // provide makes what the chosen measures need and notes in the environment
 // where it is. What can't be made is missing from the measures that need it.
-func provide(chosen []measure) (clean func()) {
+func provide(chosen lab.Measures) (clean func()) {
 	clean = func() {}
 	if os.Getenv(providedVariable) != "" {
 		return clean
@@ -37,7 +38,7 @@ func provide(chosen []measure) (clean func()) {
 		}
 		clean = func() { os.RemoveAll(dir) }
 	}
-	if os.Getenv(debian13Variable) == "" && slices.ContainsFunc(chosen, func(m measure) bool { return m.name == "ingress-debian13" }) {
+	if os.Getenv(debian13Variable) == "" && chosen.Has("ingress-debian13") {
 		if root, err := debian13(); err != nil {
 			os.Setenv(missingVariable, err.Error())
 		} else {

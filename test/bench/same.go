@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-ingress/sallyport/test/bench/lab"
 )
 
 // What may differ between two requests that are alike: an id, and any number.
@@ -61,14 +63,14 @@ func except(lines, others []string) []string {
 
 // observe sends one request through a contestant to a backend that listens just
 // for this, and collects what it became.
-func observe(s *session, c contestant, k *client, backend string) exchange {
+func observe(s *lab.Session, c contestant, k *client, backend string) exchange {
 	if c.log != "" {
-		s.must(os.Truncate(c.log, 0), "access log")
+		s.Must(os.Truncate(c.log, 0), "access log")
 	}
 	got := capture(s, backend)
 	a, err := k.do()
 	k.close()
-	s.must(err, c.name)
+	s.Must(err, c.name)
 	if a.status != http.StatusOK {
 		s.Fatalf("%s: status %d, want 200", c.name, a.status)
 	}
@@ -88,9 +90,9 @@ func observe(s *session, c contestant, k *client, backend string) exchange {
 }
 
 // capture listens for one request and gives its lines, as they came.
-func capture(s *session, address string) <-chan []string {
+func capture(s *lab.Session, address string) <-chan []string {
 	l, err := net.Listen("tcp", address)
-	s.must(err, "backend")
+	s.Must(err, "backend")
 	got := make(chan []string, 1)
 	go func() {
 		defer close(got)
@@ -120,9 +122,9 @@ func capture(s *session, address string) <-chan []string {
 
 // logLine waits for the line of the only request. nginx writes it after the
 // response.
-func logLine(s *session, c contestant) string {
+func logLine(s *lab.Session, c contestant) string {
 	var line string
-	c.await(s, "it has logged", func() bool {
+	c.Await(s, "it has logged", func() bool {
 		text, err := os.ReadFile(c.log)
 		if err != nil {
 			return false

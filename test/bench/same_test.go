@@ -36,7 +36,7 @@ func TestDifference(t *testing.T) {
 	} {
 		other := base()
 		c.change(&other)
-		got := errorText(difference(base(), other))
+		got := errText(difference(base(), other))
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: difference = %q, want %q in it", c.name, got, c.want)
 		}

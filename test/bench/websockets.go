@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/sallyport-ingress/sallyport/test/bench/lab"
 )
 
 // websockets counts the ones that still carry messages after each endpoint that
 // they are connected to has left, many times over.
-func websockets(s *session, b *bench) []row {
+func websockets(s *lab.Session, b *bench) []lab.Row {
 	const sockets, hosts, changes = 50, 10, 200
 	w := newWorld(s, hosts, nil)
 	w.startProduct(s, b, "", host(hosts-1))
@@ -20,9 +22,9 @@ func websockets(s *session, b *bench) []row {
 	for i := range conns {
 		url := fmt.Sprintf("ws://%s/socket", httpAddress())
 		conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{Host: host(i % hosts)})
-		s.must(err, "websocket")
+		s.Must(err, "websocket")
 		s.Cleanup(func() { conn.CloseNow() })
-		s.must(echoes(ctx, conn, "before"), "websocket")
+		s.Must(echoes(ctx, conn, "before"), "websocket")
 		conns[i] = conn
 	}
 	for i := range changes {
@@ -33,13 +35,13 @@ func websockets(s *session, b *bench) []row {
 		if err := echoes(ctx, conn, fmt.Sprintf("after %d", i)); err == nil {
 			open++
 		} else if first == "" {
-			first = "; first: " + oneLine(err.Error())
+			first = "; first: " + lab.OneLine(err.Error())
 		}
 	}
-	return []row{{
-		measure: "websockets still open after 200 endpoint changes", reach: "all",
-		measured: fmt.Sprintf("%d of %d", open, sockets), verdict: verdictOf(open == sockets),
-		of: fmt.Sprintf("%d changes, each seen live; each takes away the endpoint of %d websockets%s", changes, sockets/hosts, first),
+	return []lab.Row{{
+		Measure: "websockets still open after 200 endpoint changes", Reach: "all",
+		Measured: fmt.Sprintf("%d of %d", open, sockets), Verdict: lab.VerdictOf(open == sockets),
+		Of: fmt.Sprintf("%d changes, each seen live; each takes away the endpoint of %d websockets%s", changes, sockets/hosts, first),
 	}}
 }
 

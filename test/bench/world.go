@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/sallyport-ingress/sallyport/test/bench/lab"
 	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
 
@@ -24,23 +25,23 @@ type world struct {
 	fresh      int // addresses given out
 }
 
-func newWorld(s *session, n int, secure func(i int) bool) *world {
+func newWorld(s *lab.Session, n int, secure func(i int) bool) *world {
 	c := cluster.Start(s)
 	w := &world{client: c.Client}
 	var err error
 	w.kubeconfig, err = c.Kubeconfig(cluster.Controller)
-	s.must(err, "kubeconfig")
+	s.Must(err, "kubeconfig")
 	serveEverywhere(s)
 
 	ctx, none := context.Background(), metav1.CreateOptions{}
 	_, err = w.client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: space}}, none)
-	s.must(err, "namespace")
+	s.Must(err, "namespace")
 	_, err = w.client.NetworkingV1().IngressClasses().Create(ctx, newClass(), none)
-	s.must(err, "class")
+	s.Must(err, "class")
 	_, err = w.client.CoreV1().Secrets(space).Create(ctx, newSecret(newCertificate(s, "*.example.org", 1)), none)
-	s.must(err, "secret")
+	s.Must(err, "secret")
 	addresses := w.addresses(n)
-	s.must(parallel(n, func(i int) error { return w.populate(ctx, i, addresses[i], secure) }), "objects")
+	s.Must(lab.Parallel(n, func(i int) error { return w.populate(ctx, i, addresses[i], secure) }), "objects")
 	return w
 }
 
@@ -62,11 +63,11 @@ func (w *world) populate(ctx context.Context, i int, address string, secure func
 
 // startProduct runs Sallyport on this world and waits until its last host is
 // served.
-func (w *world) startProduct(s *session, b *bench, root, lastHost string) *product {
+func (w *world) startProduct(s *lab.Session, b *bench, root, lastHost string) *product {
 	p := startProduct(s, b, root, "--kubeconfig="+w.kubeconfig)
 	k := &client{address: httpAddress(), request: get(lastHost, "/")}
 	defer k.close()
-	p.await(s, lastHost+" is served", func() bool {
+	p.Await(s, lastHost+" is served", func() bool {
 		a, err := k.do()
 		return err == nil && a.status != http.StatusNotFound
 	})
@@ -96,7 +97,7 @@ func service(i int) string { return fmt.Sprintf("service-%04d", i) }
 
 // serveEverywhere answers on each address of the private network with that
 // address, and echoes websockets under /socket.
-func serveEverywhere(s *session) {
+func serveEverywhere(s *lab.Session) {
 	mux := http.NewServeMux()
 	mux.Handle("/socket", cluster.EchoSockets())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +114,7 @@ func serveEverywhere(s *session) {
 // untilSeen makes a change at the API server and polls until it is seen, with a
 // pause after each poll: the client's. The times run from sending the change, and from the API server's answer to it: 0
 // where the change was seen before that answer.
-func untilSeen(s *session, k *client, change func() error, seen func() bool) (sent, answered time.Duration) {
+func untilSeen(s *lab.Session, k *client, change func() error, seen func() bool) (sent, answered time.Duration) {
 	const never = time.Minute
 	type result struct {
 		at  time.Time
@@ -133,7 +134,7 @@ func untilSeen(s *session, k *client, change func() error, seen func() bool) (se
 	}
 	end := time.Now()
 	r := <-done
-	s.must(r.err, "change at the API server")
+	s.Must(r.err, "change at the API server")
 	return end.Sub(start), max(0, end.Sub(r.at))
 }
 

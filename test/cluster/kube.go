@@ -38,11 +38,24 @@ func FindKube(w io.Writer) (Kube, error) {
 	if err != nil {
 		return Kube{}, fmt.Errorf("install etcd-server, or set KUBEBUILDER_ASSETS: %w", err)
 	}
-	apiserver, err := buildKube(w)
+	apiserver, err := buildKube(w, "kube-apiserver", "ten minutes or so")
 	return Kube{APIServer: apiserver, Etcd: etcd}, err
 }
 
-func buildKube(w io.Writer) (string, error) {
+// FindKubeProxy gives kube-proxy: the one in KUBEBUILDER_ASSETS if that is set
+// and has one, else the one that test/kube pins, which is built once as the API
+// server is. Progress is told to w.
+func FindKubeProxy(w io.Writer) (string, error) {
+	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
+		if p, err := exec.LookPath(filepath.Join(dir, "kube-proxy")); err == nil {
+			return p, nil
+		}
+	}
+	return buildKube(w, "kube-proxy", "some minutes")
+}
+
+// buildKube builds one of the programs that test/kube pins, or finds it built.
+func buildKube(w io.Writer, name, takes string) (string, error) {
 	source, err := kubeModule()
 	if err != nil {
 		return "", err
@@ -56,11 +69,11 @@ func buildKube(w io.Writer) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	target := filepath.Join(dir, "kube-apiserver")
+	target := filepath.Join(dir, name)
 	if _, err := os.Stat(target); err == nil {
 		return target, nil
 	}
-	fmt.Fprintf(w, "building kube-apiserver %s into %s: ten minutes or so, once\n", kubeVersion, dir)
+	fmt.Fprintf(w, "building %s %s into %s: %s, once\n", name, kubeVersion, dir, takes)
 	return target, goBuildKube(source, target)
 }
 
@@ -69,11 +82,11 @@ func buildKube(w io.Writer) (string, error) {
 func goBuildKube(source, target string) error {
 	const stamp = "-X k8s.io/component-base/version."
 	flags := "-s -w " + stamp + "gitVersion=" + kubeVersion + " " + stamp + "gitMajor=1 " + stamp + "gitMinor=36"
-	c := exec.Command("go", "build", "-ldflags", flags, "-o", target+".new", "k8s.io/kubernetes/cmd/kube-apiserver")
+	c := exec.Command("go", "build", "-ldflags", flags, "-o", target+".new", "k8s.io/kubernetes/cmd/"+filepath.Base(target))
 	c.Dir = source
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly -buildvcs=false")
 	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("build kube-apiserver: %w\n%s", err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("build %s: %w\n%s", filepath.Base(target), err, strings.TrimSpace(string(out)))
 	}
 	return os.Rename(target+".new", target)
 }

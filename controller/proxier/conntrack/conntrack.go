@@ -12,6 +12,9 @@ package conntrack
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,13 +60,28 @@ func New(log *slog.Logger, report Report) *Cleaner {
 // Changed notes changes that the kernel has been told, and the plan that they
 // have led to. Changes that leave no flow stale cost nothing.
 func (c *Cleaner) Changed(changes []plan.Change, p *plan.Plan) {
+	if !slices.ContainsFunc(changes, func(c plan.Change) bool { return c.ID.Protocol == plan.UDP }) {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.todo.plan = p
+	c.todo.plan = flowing(p)
 	for _, change := range changes {
 		c.todo.add(change)
 	}
 	c.signal()
+}
+
+// flowing is what a plan has of UDP. The plan's own maps are its planner's,
+// which goes on while a Cleaner works.
+func flowing(p *plan.Plan) *plan.Plan {
+	udp := &plan.Plan{Settings: p.Settings, Ports: map[plan.ID]*plan.Port{}}
+	for id, port := range p.Ports {
+		if id.Protocol == plan.UDP {
+			udp.Ports[id] = port
+		}
+	}
+	return udp
 }
 
 // Reconcile notes a plan that the kernel has been told as a whole: at the start,
@@ -72,7 +90,7 @@ func (c *Cleaner) Changed(changes []plan.Change, p *plan.Plan) {
 func (c *Cleaner) Reconcile(p *plan.Plan) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.todo.replace(p)
+	c.todo.replace(flowing(p))
 	c.signal()
 }
 
@@ -88,9 +106,9 @@ func (c *Cleaner) signal() {
 }
 
 // Run cleans up until the context is done. What could not be done is tried
-// again.
+// again, and logged the first time.
 func (c *Cleaner) Run(ctx context.Context) {
-	for {
+	for failed := false; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -102,10 +120,13 @@ func (c *Cleaner) Run(ctx context.Context) {
 		start := time.Now()
 		err := c.clean(ctx)
 		rest := restFactor * time.Since(start)
-		if err != nil && ctx.Err() == nil {
-			c.log.Error("stale UDP flows could not all be deleted; trying again", "error", err)
+		if err != nil {
+			if !failed && ctx.Err() == nil {
+				c.log.Error("stale UDP flows could not all be deleted; trying again", "error", err, "every", again)
+			}
 			rest = max(rest, again)
 		}
+		failed = err != nil
 		if !wait(ctx, rest) {
 			return
 		}
@@ -130,32 +151,52 @@ func (c *Cleaner) clean(ctx context.Context) error {
 	todo := c.todo
 	c.todo = work{plan: todo.plan}
 	c.mu.Unlock()
-	err := c.do(ctx, todo)
-	if err != nil {
-		c.mu.Lock()
-		c.todo.merge(todo)
-		c.signal()
-		c.mu.Unlock()
-	}
-	return err
-}
-
-func (c *Cleaner) do(ctx context.Context, todo work) error {
 	for _, f := range []plan.Family{plan.IPv4, plan.IPv6} {
-		wanted := todo.index(f)
-		if wanted.empty() {
+		if todo.index(f).empty() {
 			continue
 		}
-		start := time.Now()
-		deleted, err := sweep(ctx, f, wanted)
-		took := time.Since(start)
-		c.report(f, deleted, took)
-		if deleted > 0 {
-			c.log.Info("stale UDP flows deleted", "family", f, "flows", deleted, "took", took)
-		}
-		if err != nil {
+		if err := c.cleanFamily(ctx, f, &todo); err != nil {
+			c.mu.Lock()
+			c.todo.merge(todo)
+			c.signal()
+			c.mu.Unlock()
 			return err
 		}
 	}
 	return nil
+}
+
+func (c *Cleaner) cleanFamily(ctx context.Context, f plan.Family, todo *work) error {
+	start := time.Now()
+	local, err := localAddresses(f)
+	if err != nil {
+		return err
+	}
+	deleted, err := sweep(ctx, f, c.latest(f, todo, local))
+	took := time.Since(start)
+	c.report(f, deleted, took)
+	if deleted > 0 {
+		c.log.Info("stale UDP flows deleted", "family", f, "flows", deleted, "took", took)
+	}
+	return err
+}
+
+// latest gives the index of the work by the newest plan, each time it is asked.
+// To read a large table and to delete much takes its time, and a flow to an
+// endpoint that came meanwhile is not stale.
+func (c *Cleaner) latest(f plan.Family, todo *work, local []netip.Prefix) func() *index {
+	x := todo.index(f)
+	x.local = local
+	return func() *index {
+		c.mu.Lock()
+		newer := work{plan: c.todo.plan, all: c.todo.all, ports: maps.Clone(c.todo.ports), gone: maps.Clone(c.todo.gone)}
+		c.mu.Unlock()
+		if newer.plan != todo.plan {
+			todo.plan = newer.plan
+			todo.merge(newer)
+			x = todo.index(f)
+			x.local = local
+		}
+		return x
+	}
 }

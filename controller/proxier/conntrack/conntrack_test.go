@@ -146,6 +146,42 @@ func TestFailure(t *testing.T) {
 	}
 }
 
+// What came while the table was read counts: an endpoint, a frontend that has
+// moved, one that has gone.
+func TestPlanChangesMeanwhile(t *testing.T) {
+	private(t)
+	one := port(id("dns", plan.IPv4), []string{"10.96.0.10:53", "10.96.0.11:53"}, "10.244.1.10:5353")
+	two := port(one.ID, []string{"10.96.0.10:53"}, "10.244.1.10:5353", "10.244.1.11:5353")
+	heir := port(id("heir", plan.IPv4), []string{"10.96.0.11:53"}, "10.244.1.12:5353")
+	insert(t, "udp", 1, "10.96.0.10:53", "10.244.1.11:5353")
+	insert(t, "udp", 2, "10.96.0.11:53", "10.244.1.12:5353")
+	insert(t, "udp", 3, "10.96.0.11:53", "10.244.1.10:5353")
+	insert(t, "udp", 4, "10.96.0.10:53", "10.244.9.9:5353")
+	c := New(slog.New(slog.DiscardHandler), nil)
+	todo := work{plan: planOf(one), all: true}
+	c.todo.plan = todo.plan
+	latest := c.latest(plan.IPv4, &todo, nil)
+	asked := 0
+	n, err := sweep(t.Context(), plan.IPv4, func() *index {
+		if asked++; asked == 2 { // the table has been read by the first answer
+			c.Changed([]plan.Change{{ID: one.ID, Was: one, Is: two}, {ID: heir.ID, Is: heir}}, planOf(two, heir))
+		}
+		return latest()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{1, 2, 3}, clientPorts(t)); diff != "" || n != 1 {
+		t.Errorf("deleted %d; flows that are left: -want +got\n%s", n, diff)
+	}
+	if err := c.clean(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{1, 2}, clientPorts(t)); diff != "" {
+		t.Errorf("flows that are left after that: -want +got\n%s", diff)
+	}
+}
+
 // A client that keeps its socket reaches the endpoint that has come, whether it
 // began before there was one or was sent to one that is gone.
 func TestClient(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -28,16 +29,15 @@ const (
 
 	// tries bounds how often a table that changed under a dump is read anew.
 	tries = 3
+	// chunk is how many flows are deleted, in about 2 ms, until it is looked
+	// whether they are stale still.
+	chunk = 100
 )
 
-// sweep deletes the stale flows of a family and counts them. The table is read
-// once, unless the kernel says that it could not be read in one piece.
-func sweep(ctx context.Context, f plan.Family, wanted index) (int, error) {
-	local, err := localAddresses(f)
-	if err != nil {
-		return 0, err
-	}
-	wanted.local = local
+// sweep deletes the flows of a family that are stale by an index, which is asked
+// for anew as time goes on, and counts them. The table is read once, unless the
+// kernel says that it could not be read in one piece.
+func sweep(ctx context.Context, f plan.Family, latest func() *index) (int, error) {
 	// The socket is of the thread's network namespace, and only this goroutine's.
 	socket, err := nl.Subscribe(unix.NETLINK_NETFILTER)
 	if err != nil {
@@ -51,13 +51,18 @@ func sweep(ctx context.Context, f plan.Family, wanted index) (int, error) {
 	k := kernel{family: f, sockets: map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: socket}}}
 	deleted := 0
 	for try := 1; ; try++ {
-		found, listErr := k.stale(&wanted)
-		n, err := k.delete(ctx, found)
-		deleted += n
-		if err != nil || listErr == nil {
-			return deleted, err
+		found, listErr := k.stale(latest())
+		for some := range slices.Chunk(found, chunk) {
+			n, err := k.delete(ctx, some, latest())
+			deleted += n
+			if err != nil {
+				return deleted, err
+			}
 		}
-		if !errors.Is(listErr, nl.ErrDumpInterrupted) || try == tries {
+		switch {
+		case listErr == nil:
+			return deleted, nil
+		case !errors.Is(listErr, nl.ErrDumpInterrupted) || try == tries:
 			return deleted, fmt.Errorf("conntrack: list UDP flows of %s: %w", f, listErr)
 		}
 	}
@@ -80,13 +85,18 @@ func (k *kernel) request(kind, flags int) *nl.NetlinkRequest {
 	return r
 }
 
-// stale reads the table and returns what names each of its stale flows. Only
-// those are kept in memory.
-func (k *kernel) stale(wanted *index) ([][]byte, error) {
-	var found [][]byte
+// A find is a stale flow, and all that is kept of it.
+type find struct {
+	destination, source netip.AddrPort
+	name                []byte
+}
+
+// stale reads the table and returns its stale flows.
+func (k *kernel) stale(x *index) ([]find, error) {
+	var found []find
 	err := k.dump(func(f flow) {
-		if f.protocol == unix.IPPROTO_UDP && !f.zoned && wanted.stale(f.destination, f.source) {
-			found = append(found, f.name())
+		if f.protocol == unix.IPPROTO_UDP && !f.zoned && x.stale(f.destination, f.source) {
+			found = append(found, find{f.destination, f.source, f.name()})
 		}
 	})
 	return found, err
@@ -109,15 +119,19 @@ func (k *kernel) dump(each func(flow)) error {
 	})
 }
 
-// delete deletes flows by their names, and counts those that were still there.
-func (k *kernel) delete(ctx context.Context, names [][]byte) (int, error) {
+// delete deletes the flows that are stale still, and counts those that were
+// still there.
+func (k *kernel) delete(ctx context.Context, found []find, x *index) (int, error) {
 	deleted := 0
-	for _, name := range names {
+	for _, f := range found {
 		if ctx.Err() != nil {
 			return deleted, ctx.Err()
 		}
+		if !x.stale(f.destination, f.source) {
+			continue
+		}
 		r := k.request(deleteFlow, unix.NLM_F_ACK)
-		r.AddRawData(name)
+		r.AddRawData(f.name)
 		switch _, err := r.Execute(unix.NETLINK_NETFILTER, 0); {
 		case err == nil:
 			deleted++

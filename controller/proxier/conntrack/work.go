@@ -137,8 +137,8 @@ type index struct {
 
 // index gathers what the work is about in a family. It costs what is to be
 // looked at.
-func (w *work) index(f plan.Family) index {
-	x := index{current: map[frontend]endpoints{}, gone: map[frontend]struct{}{}}
+func (w *work) index(f plan.Family) *index {
+	x := &index{current: map[frontend]endpoints{}, gone: map[frontend]struct{}{}}
 	for g := range w.gone {
 		if plan.FamilyOf(g.Addr()) == f {
 			x.gone[g] = struct{}{}

@@ -1,0 +1,131 @@
+package lab
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// An Outcome is what became of one probe.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Answered Outcome = iota
+	Refused          // at once: by a TCP reset, or an ICMP error that says so
+	Dropped          // nothing came back
+	Broken           // something else; see Result.Err
+)
+
+func (o Outcome) String() string {
+	return [...]string{"answered", "refused", "dropped", "broken"}[o]
+}
+
+// A Result is an Outcome with what was answered.
+type Result struct {
+	Outcome
+	Answer
+	Err error
+}
+
+func (r Result) String() string {
+	switch {
+	case r.Outcome == Answered:
+		return fmt.Sprintf("answered by %v, who sees %v", r.Endpoint, r.Source)
+	case r.Err != nil:
+		return fmt.Sprintf("%v: %v", r.Outcome, r.Err)
+	}
+	return r.Outcome.String()
+}
+
+// A Probe is one new connection, or one datagram of a new socket.
+type Probe struct {
+	From    *Namespace
+	Source  netip.Addr // the zero Addr: the one that the route prefers
+	Network string     // tcp or udp
+	To      netip.AddrPort
+	// Wait is after how much silence the probe counts as dropped.
+	Wait time.Duration
+}
+
+// Send sends the probe, once.
+func (p Probe) Send() Result {
+	f, err := p.Open()
+	if err != nil {
+		return failed(err)
+	}
+	defer f.Close()
+	return f.Ask(p.Wait)
+}
+
+// A Flow is a connection, or a connected UDP socket.
+type Flow struct {
+	conn   net.Conn
+	reader *bufio.Reader
+}
+
+// Open connects. The socket stays in the namespace.
+func (p Probe) Open() (*Flow, error) {
+	d := net.Dialer{Timeout: p.Wait}
+	d.SetMultipathTCP(false)
+	if p.Source.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(p.Source, 0))
+		if p.Network == "udp" {
+			d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.Source, 0))
+		}
+	}
+	f := &Flow{}
+	err := p.From.Do(func() (err error) {
+		f.conn, err = d.DialContext(context.Background(), p.Network, p.To.String())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.reader = bufio.NewReaderSize(f.conn, 512)
+	return f, nil
+}
+
+// Ask sends one line or datagram and waits for the answer to it.
+func (f *Flow) Ask(wait time.Duration) Result {
+	if err := f.conn.SetDeadline(time.Now().Add(wait)); err != nil {
+		return failed(err)
+	}
+	// Whose own output is rejected or dropped is told EPERM by a datagram's send,
+	// and only where it was rejected something else follows.
+	if _, err := f.conn.Write([]byte("who?\n")); err != nil && !errors.Is(err, unix.EPERM) {
+		return failed(err)
+	}
+	line, err := f.reader.ReadString('\n')
+	if err != nil {
+		return failed(err)
+	}
+	a, err := parseAnswer(line)
+	if err != nil {
+		return Result{Outcome: Broken, Err: err}
+	}
+	return Result{Answer: a}
+}
+
+// Close ends the flow.
+func (f *Flow) Close() { f.conn.Close() }
+
+// LocalAddr is the client's address and port.
+func (f *Flow) LocalAddr() netip.AddrPort { return plain(f.conn.LocalAddr()) }
+
+func failed(err error) Result {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, unix.ECONNREFUSED):
+		return Result{Outcome: Refused, Err: err}
+	case errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, unix.ETIMEDOUT):
+		return Result{Outcome: Dropped}
+	}
+	return Result{Outcome: Broken, Err: err}
+}

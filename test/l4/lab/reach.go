@@ -1,0 +1,28 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+)
+
+// Here is the namespace that the process is in.
+func Here() (*Namespace, error) {
+	f, err := os.Open("/proc/self/ns/net")
+	if err != nil {
+		return nil, fmt.Errorf("namespace of the process: %w", err)
+	}
+	return &Namespace{name: "here", fd: f}, nil
+}
+
+// Reach lays a wire from the edge to another namespace, by which the edge
+// reaches an IPv4 prefix, such as 10.9.0.1/32. Wires of different numbers, 0 to
+// 255, can be there at once. It gives the namespace's end's name.
+func (w *Network) Reach(n *Namespace, prefix string, number int) (string, error) {
+	name := fmt.Sprintf("edge%d", number)
+	gateway := fmt.Sprintf("172.31.%d.1", number)
+	err := join(
+		&end{at: n, name: name, addresses: []string{gateway + "/30"}},
+		&end{at: w.Edge, name: "control", addresses: []string{fmt.Sprintf("172.31.%d.2/30", number)}, routes: []string{prefix + " " + gateway}},
+	)
+	return name, err
+}
