@@ -35,7 +35,7 @@ func changeRows() []row {
 		}},
 		{name: "the type changes", steps: []step_{
 			step(from+` tcp vips:80,nodes:80 = p1`, service("web", "80", nodePorts), endpoints("web", p1)),
-			step(from+` tcp vips:80 = passes`, service("web", "80", externalName), endpoints("web2", p1)),
+			step(from+` tcp vips:80 = passes`, service("web", "80", externalName)),
 			step(from+` tcp vips:80 = p1`, service("web", "80"), endpoints("web", p1)),
 			step(from+` tcp vips:80,nodes:80,lbs:80 = p1`, service("web", "80", balancer), endpoints("web", p1)),
 			step(from+` tcp vips:80 = p1`+"\n"+from+` tcp lbs:80 = passes`, service("web", "80"), endpoints("web", p1)),

@@ -141,8 +141,9 @@ func (l *live) set(ctx context.Context, was, o any) error {
 		if err := l.namespace(ctx, o.Namespace); err != nil {
 			return err
 		}
-		// A ClusterIP can't change, so a Service that wants another one is another.
-		if old, ok := was.(*corev1.Service); ok && old.Spec.ClusterIP != "" && o.Spec.ClusterIP != "" && old.Spec.ClusterIP != o.Spec.ClusterIP {
+		// A ClusterIP can't change, and one that was given up can't be had again by
+		// name: a Service that wants another one is another.
+		if old, ok := was.(*corev1.Service); ok && old.Spec.ClusterIP != o.Spec.ClusterIP {
 			if err := l.remove(ctx, old); err != nil {
 				return err
 			}
@@ -174,9 +175,10 @@ func (l *live) set(ctx context.Context, was, o any) error {
 
 func (l *live) setService(ctx context.Context, o *corev1.Service) error {
 	c := l.Client.CoreV1().Services(o.Namespace)
-	_, err := c.Create(ctx, o, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		_, err = c.Update(ctx, o, metav1.UpdateOptions{})
+	// The other way round a Service is told that its own addresses are taken.
+	_, err := c.Update(ctx, o, metav1.UpdateOptions{})
+	if apierrors.IsNotFound(err) {
+		_, err = c.Create(ctx, o, metav1.CreateOptions{})
 	}
 	if err == nil && o.Spec.Type == corev1.ServiceTypeLoadBalancer {
 		_, err = c.UpdateStatus(ctx, o, metav1.UpdateOptions{})

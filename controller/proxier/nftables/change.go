@@ -27,6 +27,7 @@ type change struct {
 	// dead are the members that are gone: frontends with an endpoint each.
 	dead     map[string]bool
 	chains   []chain // that are needed and not there
+	known    map[entrance]bool
 	timeouts []time.Duration
 	lost     map[plan.ID]uint64
 }
@@ -42,7 +43,7 @@ type held struct {
 func (h *half) work(steps []step) (*change, error) {
 	c := &change{
 		del: map[string][]wire.Element{}, add: map[string][]wire.Element{}, refs: map[item]int{},
-		dead: map[string]bool{}, lost: map[plan.ID]uint64{},
+		dead: map[string]bool{}, known: map[entrance]bool{}, lost: map[plan.ID]uint64{},
 	}
 	was := map[item]held{}
 	alive := map[plan.ID]*state{}
@@ -160,9 +161,10 @@ func (h *half) share(c *change) {
 func (h *half) needs(c *change, st *state) {
 	for _, f := range st.Frontends {
 		e := h.entrance(st, f)
-		if h.known[e] {
+		if h.known[e] || c.known[e] {
 			continue
 		}
+		c.known[e] = true
 		for _, ch := range h.family.chains(e, h.settings) {
 			there := func(o chain) bool { return o.name == ch.name }
 			if _, ok := h.chains[ch.name]; !ok && !slices.ContainsFunc(c.chains, there) {
@@ -184,37 +186,37 @@ func (h *half) write(b *wire.Batch, c *change) {
 	}
 	h.create(b, c.chains)
 	for _, set := range slices.Sorted(maps.Keys(c.del)) {
-		b.DelElements(h.wire, table, set, c.del[set])
+		b.DelElements(h.wire, h.table, set, c.del[set])
 	}
 	for _, set := range slices.Sorted(maps.Keys(c.add)) {
-		b.AddElements(h.wire, table, set, c.add[set])
+		b.AddElements(h.wire, h.table, set, c.add[set])
 	}
 }
 
 // create adds chains, and then their rules, since rules name chains.
 func (h *half) create(b *wire.Batch, chains []chain) {
 	for _, c := range chains {
-		b.AddChain(h.wire, table, c.name, c.hook)
+		b.AddChain(h.wire, h.table, c.name, c.hook)
 	}
 	for _, c := range chains {
 		for _, r := range c.rules {
-			b.AddRule(h.wire, table, c.name, r.bytes())
+			b.AddRule(h.wire, h.table, c.name, r.bytes())
 		}
 	}
 }
 
 // rewrite makes the rules of a chain anew.
 func (h *half) rewrite(b *wire.Batch, c chain) {
-	b.DelRules(h.wire, table, c.name)
+	b.DelRules(h.wire, h.table, c.name)
 	for _, r := range c.rules {
-		b.AddRule(h.wire, table, c.name, r.bytes())
+		b.AddRule(h.wire, h.table, c.name, r.bytes())
 	}
 }
 
 func (h *half) declare(b *wire.Batch, timeouts []time.Duration) {
 	for _, t := range timeouts {
 		for _, s := range membersOf(t) {
-			b.AddSet(h.wire, table, h.family.declare(s))
+			b.AddSet(h.wire, h.table, h.family.declare(s))
 		}
 	}
 }
@@ -229,6 +231,7 @@ func (h *half) done(steps []step, c *change) {
 	for _, i := range c.found {
 		delete(h.kernel[i.set], i.key)
 	}
+	maps.Copy(h.known, c.known)
 	for _, ch := range c.chains {
 		h.chains[ch.name] = len(ch.rules)
 	}
@@ -245,9 +248,6 @@ func (h *half) done(steps []step, c *change) {
 		}
 		s.is.lost += c.lost[s.id]
 		h.ports[s.id] = s.is
-		for _, f := range s.is.Frontends {
-			h.known[h.entrance(s.is, f)] = true
-		}
 	}
 }
 
@@ -256,7 +256,7 @@ func counts(set string) bool { return set == services || set == nodePorts || set
 
 // count reads what an element has counted.
 func (h *half) count(i item) (wire.Element, error) {
-	return h.conn.Element(h.wire, table, i.set, i.key)
+	return h.conn.Element(h.wire, h.table, i.set, i.key)
 }
 
 // refusable says that an error may be for what a batch asked: then a part of it

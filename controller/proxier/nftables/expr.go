@@ -118,12 +118,21 @@ const (
 	reply    = 1
 )
 
+// Keys of enum nft_ct_keys that say which family's address is meant. nft takes
+// the older ones, which don't, for addresses of no length, and aborts.
+const (
+	ctSrcIP  = 19
+	ctDstIP  = 20
+	ctSrcIP6 = 21
+	ctDstIP6 = 22
+)
+
 func (f family) clientAddress() load {
-	return conntrack("ct original "+f.ip+" saddr", unix.NFT_CT_SRC, original, f.size/4)
+	return conntrack("ct original "+f.ip+" saddr", f.pick(ctSrcIP, ctSrcIP6), original, f.size/4)
 }
 
 func (f family) frontendAddress() load {
-	return conntrack("ct original "+f.ip+" daddr", unix.NFT_CT_DST, original, f.size/4)
+	return conntrack("ct original "+f.ip+" daddr", f.pick(ctDstIP, ctDstIP6), original, f.size/4)
 }
 
 func frontendPort() load {
@@ -131,7 +140,7 @@ func frontendPort() load {
 }
 
 func (f family) endpointAddress() load {
-	return conntrack("ct reply "+f.ip+" saddr", unix.NFT_CT_SRC, reply, f.size/4)
+	return conntrack("ct reply "+f.ip+" saddr", f.pick(ctSrcIP, ctSrcIP6), reply, f.size/4)
 }
 
 func endpointPort() load { return conntrack("ct reply proto-src", unix.NFT_CT_PROTO_SRC, reply, 1) }
@@ -292,7 +301,9 @@ func remember(set string, key, data load, timeout time.Duration) statement {
 		func(b []byte) []byte { return wire.AttrString(b, unix.NFTA_DYNSET_SET_NAME, set) },
 		u32(unix.NFTA_DYNSET_OP, unix.NFT_DYNSET_OP_UPDATE),
 		u32(unix.NFTA_DYNSET_SREG_KEY, uint32(reg(0))), u32(unix.NFTA_DYNSET_SREG_DATA, uint32(from)),
-		func(b []byte) []byte { return wire.AttrU64(b, unix.NFTA_DYNSET_TIMEOUT, uint64(timeout.Milliseconds())) })...)
+		func(b []byte) []byte {
+			return wire.AttrU64(b, unix.NFTA_DYNSET_TIMEOUT, uint64(timeout.Milliseconds()))
+		})...)
 	text := fmt.Sprintf("update @%s { %s timeout %ss : %s }", set, key.text, seconds(timeout), data.text)
 	return statement{text, b}
 }

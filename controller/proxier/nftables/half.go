@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/sallyport-ingress/sallyport/controller/proxier/nftables/wire"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -66,6 +68,7 @@ type half struct {
 	known    map[entrance]bool // those whose chains are there
 	timeouts []time.Duration   // those that have sets
 	handle   uint64            // the table's
+	swept    int               // how many chains were needed when the others were deleted
 
 	// kernel are elements that were found and not yet spoken for, by set and
 	// key, while a table is taken over; nil otherwise.
@@ -108,7 +111,7 @@ func (h *half) try(ctx context.Context, steps []step, refused plan.Refused) erro
 		h.done(steps, c)
 		return h.forget(c.dead)
 	case !refusable(err):
-		return fmt.Errorf("table %s %s: %w", h.ip, table, err)
+		return fmt.Errorf("table %s %s: %w", h.ip, h.table, err)
 	case len(steps) == 1:
 		refused[steps[0].id] = err
 		return nil
@@ -150,7 +153,7 @@ func (h *half) purge(gone func(frontend, endpoint string) bool, any bool) error 
 // purgeSet deletes one by one: an entry may expire before it is deleted, and
 // would spoil a batch.
 func (h *half) purgeSet(set string, gone func(frontend, endpoint string) bool) error {
-	all, err := h.conn.Elements(h.wire, table, set)
+	all, err := h.conn.Elements(h.wire, h.table, set)
 	if err != nil {
 		return err
 	}
@@ -159,7 +162,7 @@ func (h *half) purgeSet(set string, gone func(frontend, endpoint string) bool) e
 		return nil
 	}
 	for i := range all {
-		if err := h.delete(set, all[i:i+1]); err != nil && !isGone(err) {
+		if err := h.delete(set, all[i:i+1]); err != nil && !errors.Is(err, unix.ENOENT) {
 			return err
 		}
 	}
@@ -168,7 +171,7 @@ func (h *half) purgeSet(set string, gone func(frontend, endpoint string) bool) e
 
 func (h *half) delete(set string, all []wire.Element) error {
 	var b wire.Batch
-	b.DelElements(h.wire, table, set, all)
+	b.DelElements(h.wire, h.table, set, all)
 	return h.link.commit(&b)
 }
 

@@ -14,8 +14,11 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
 
-// table is the name of our table in both families.
-const table = "sallyport"
+// The name of our table in both families, and of one that is never made.
+const (
+	tableName = "sallyport"
+	probeName = "sallyport-probe"
+)
 
 // schema is raised when sets change, or what a chain of some name does. A table
 // of another schema is replaced as a whole.
@@ -23,17 +26,18 @@ const schema = 1
 
 // A family is what differs between IPv4 and IPv6.
 type family struct {
-	plan plan.Family
-	wire wire.Family
-	ip   string // ip or ip6, as nft writes it
-	size int    // of an address, in bytes
+	plan  plan.Family
+	wire  wire.Family
+	ip    string // ip or ip6, as nft writes it
+	size  int    // of an address, in bytes
+	table string
 }
 
 func familyOf(f plan.Family) family {
 	if f == plan.IPv4 {
-		return family{plan: f, wire: wire.IPv4, ip: "ip", size: 4}
+		return family{plan: f, wire: wire.IPv4, ip: "ip", size: 4, table: tableName}
 	}
-	return family{plan: f, wire: wire.IPv6, ip: "ip6", size: 16}
+	return family{plan: f, wire: wire.IPv6, ip: "ip6", size: 16, table: tableName}
 }
 
 // A field is one part of a concatenated key or value. Each takes up a multiple

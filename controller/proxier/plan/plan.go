@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// A Plan is all that the node is to do. Whoever is given one may keep it, and
-// must not change it.
+// A Plan is all that the node is to do. It is its planner's, whose next step
+// changes the maps: who is given one reads what it needs before it returns, and
+// changes nothing. A Port in it never changes: another takes its place.
 type Plan struct {
 	Settings     Settings
 	Ports        map[ID]*Port
@@ -175,7 +176,8 @@ type HealthCheck struct {
 }
 
 // A Change is what becomes of one Port. Was is nil for a new one, Is for one
-// that is gone.
+// that is gone. Where a frontend moves from one Port to another, the Change that
+// gives it up may come after the one that takes it.
 type Change struct {
 	ID  ID
 	Was *Port

@@ -96,8 +96,9 @@ type claims struct {
 	waiting map[key][]claim // in no order; hardly any key has one
 }
 
-func newClaims() claims {
-	return claims{holder: map[key]claim{}, waiting: map[key][]claim{}}
+// newClaims has room for so many.
+func newClaims(room int) claims {
+	return claims{holder: make(map[key]claim, room), waiting: map[key][]claim{}}
 }
 
 // enter enters all stakes of a service that has none entered.
@@ -211,10 +212,5 @@ func (c *claims) taken(k key, is claim, what string) string {
 	return fmt.Sprintf("%s is taken by Service %s%s, %s", what, by.who.name, purpose, why)
 }
 
-// stranger is another service whose ClusterIP an address is; nil: there is none.
-func (c *claims) stranger(a netip.Addr, who *service) *service {
-	if by := c.winner(addressKey(a)); by.who != who {
-		return by.who
-	}
-	return nil
-}
+// owner is the service whose ClusterIP an address is; nil: there is none.
+func (c *claims) owner(a netip.Addr) *service { return c.winner(addressKey(a)).who }

@@ -78,7 +78,7 @@ func internalLocal(s *corev1.Service) {
 	s.Spec.InternalTrafficPolicy = new(corev1.ServiceInternalTrafficPolicyLocal)
 }
 
-// slice is web-1 of default/web: port 8080, with endpoints on node n2.
+// aSlice is web-1 of default/web: port 8080, with endpoints on node n2.
 func aSlice(addresses []string, change ...func(*discoveryv1.EndpointSlice)) *discoveryv1.EndpointSlice {
 	s := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{

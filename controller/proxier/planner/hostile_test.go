@@ -45,6 +45,21 @@ func TestBadServices(t *testing.T) {
 			  -> 10.244.2.10:8080`,
 			[]string{`Service default/web spec.clusterIPs[0]: "10.96.0.01" is no IP address`},
 		},
+		"ClusterIP that can't be told, but its family can": {
+			func(s *corev1.Service) {
+				named("web", 100, "?", "10.96.0.1")(s)
+				nodePort(30080)(s)
+				s.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}
+			}, `
+			default/web/tcp/IPv4
+			  cluster 10.96.0.1:80
+			  node 30080
+			  -> 10.244.2.10:8080
+			default/web/tcp/IPv6
+			  node 30080
+			  -> `,
+			[]string{`Service default/web spec.clusterIPs[0]: "?" is no IP address`},
+		},
 		"ClusterIP alone, and bad": {
 			func(s *corev1.Service) { s.Spec.ClusterIP, s.Spec.ClusterIPs = "nowhere", nil }, nothing,
 			[]string{`Service default/web spec.clusterIP: "nowhere" is no IP address`},

@@ -8,6 +8,7 @@
 package planner
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -70,7 +71,7 @@ func New(o Options) *Planner {
 		options:  o,
 		plan:     &plan.Plan{Ports: map[plan.ID]*plan.Port{}, HealthChecks: map[plan.Service]plan.HealthCheck{}},
 		services: map[store.Key]*service{},
-		claims:   newClaims(),
+		claims:   newClaims(0),
 		troubled: map[*service]bool{},
 	}
 }
@@ -89,11 +90,17 @@ func (p *Planner) Update(s *store.Snapshot, c store.Changes, all bool) Update {
 	var u Update
 	all = all || !p.begun
 	if all || c.Nodes {
-		moved, settings := p.look(s.Nodes[p.options.NodeName])
+		moved, settings := p.readNode(s.Nodes[p.options.NodeName])
 		all, u.Settings = all || moved, settings
 	}
-	todo, gone := p.stakeOut(s, c, all)
-	for who := range todo {
+	var todo []*service
+	var gone []store.Key
+	if all {
+		todo, gone = p.everything(s)
+	} else {
+		todo, gone = p.some(s, c)
+	}
+	for _, who := range todo {
 		key := store.Key{Namespace: who.name.Namespace, Name: who.name.Name}
 		p.replan(&u, who, s.Services[key], s.Slices[key], p.begun && c.Endpoints[key])
 	}
@@ -106,9 +113,9 @@ func (p *Planner) Update(s *store.Snapshot, c store.Changes, all bool) Update {
 	return u
 }
 
-// look takes in what the Node says. moved: so much of it changed that every
+// readNode takes in what the Node says. moved: so much of it changed that every
 // Service has to be planned anew.
-func (p *Planner) look(n *corev1.Node) (moved, settings bool) {
+func (p *Planner) readNode(n *corev1.Node) (moved, settings bool) {
 	is := p.options.read(n)
 	moved = is.zone != p.node.zone || !slices.Equal(is.settings.NodeAddresses, p.node.settings.NodeAddresses)
 	settings = !p.begun || !sameSettings(is.settings, p.node.settings)
@@ -117,63 +124,83 @@ func (p *Planner) look(n *corev1.Node) (moved, settings bool) {
 	return moved, settings
 }
 
-// stakeOut brings the claims up to date. todo are the services to plan anew:
-// those that changed, and those that won or lost something by it. gone are the
-// keys of those whose Services are no concern any more.
-func (p *Planner) stakeOut(s *store.Snapshot, c store.Changes, all bool) (todo map[*service]bool, gone []store.Key) {
-	todo = map[*service]bool{}
-	moved := map[*service][]stake{}
+// everything looks at all Services there are and were, and settles all claims
+// from nothing.
+func (p *Planner) everything(s *store.Snapshot) (todo []*service, gone []store.Key) {
+	if !p.begun {
+		p.services = make(map[store.Key]*service, len(s.Services))
+		p.plan.Ports = make(map[plan.ID]*plan.Port, len(s.Services))
+	}
+	todo = make([]*service, 0, len(s.Services))
+	var room int
 	look := func(key store.Key) {
-		who := p.services[key]
-		stakes, concerned := p.stakesOf(s.Services[key])
-		switch {
-		case !concerned && who == nil:
+		who, _, _ := p.look(s, key)
+		if who == nil {
 			return
-		case !concerned:
-			gone = append(gone, key)
-		case who == nil:
-			who = &service{name: plan.Service{Namespace: key.Namespace, Name: key.Name}}
-			p.services[key] = who
 		}
-		todo[who] = true
-		if aged := who.take(s.Services[key]); aged || !slices.Equal(stakes, who.stakes) {
-			moved[who] = who.stakes
-			who.stakes = kept(stakes)
+		todo = append(todo, who)
+		room += len(who.stakes)
+	}
+	for key := range p.services {
+		if s.Services[key] == nil {
+			gone = append(gone, key)
+			look(key)
 		}
 	}
-	for key := range p.keys(s, c, all) {
+	for key := range s.Services {
 		look(key)
 	}
-	if all {
-		p.claims = newClaims()
-		for _, who := range p.services {
-			p.claims.enter(who)
-		}
-		return todo, gone
-	}
-	for who := range p.claims.move(moved) {
-		todo[who] = true
+	p.claims = newClaims(room)
+	for _, who := range todo {
+		p.claims.enter(who)
 	}
 	return todo, gone
 }
 
-// keys are the Services to look at; those that are gone are among them.
-func (p *Planner) keys(s *store.Snapshot, c store.Changes, all bool) map[store.Key]bool {
-	keys := map[store.Key]bool{}
-	for _, some := range []map[store.Key]bool{c.Services, c.ServiceStatuses, c.Endpoints} {
-		for key := range some {
-			keys[key] = true
+// some looks at the Services that changed, and adds those that won or lost
+// something by it.
+func (p *Planner) some(s *store.Snapshot, c store.Changes) (todo []*service, gone []store.Key) {
+	all := map[*service]bool{}
+	moved := map[*service][]stake{}
+	for _, keys := range []map[store.Key]bool{c.Services, c.ServiceStatuses, c.Endpoints} {
+		for key := range keys {
+			who, was, moves := p.look(s, key)
+			if who == nil || all[who] {
+				continue
+			}
+			all[who] = true
+			if moves {
+				moved[who] = was
+			}
+			if s.Services[key] == nil {
+				gone = append(gone, key)
+			}
 		}
 	}
-	if all {
-		for key := range s.Services {
-			keys[key] = true
-		}
-		for key := range p.services {
-			keys[key] = true
-		}
+	for who := range p.claims.move(moved) {
+		all[who] = true
 	}
-	return keys
+	return slices.Collect(maps.Keys(all)), gone
+}
+
+// look brings a service's stakes and age up to date. It gives nil where there
+// neither was nor is anything to keep in mind, else what its stakes were and
+// whether its claims are to be settled anew.
+func (p *Planner) look(s *store.Snapshot, key store.Key) (who *service, was []stake, moved bool) {
+	who, is := p.services[key], s.Services[key]
+	stakes, concerned := p.stakesOf(is)
+	if who == nil {
+		if !concerned {
+			return nil, nil, false
+		}
+		who = &service{name: plan.Service{Namespace: key.Namespace, Name: key.Name}}
+		p.services[key] = who
+	}
+	was, moved = who.stakes, who.take(is)
+	if !slices.Equal(stakes, was) {
+		who.stakes, moved = kept(stakes), true
+	}
+	return who, was, moved
 }
 
 // take takes over what a service's age is told by, and says whether it changed.

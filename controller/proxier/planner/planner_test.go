@@ -32,6 +32,10 @@ func TestServices(t *testing.T) {
 		"a third proxy's":       {[]metav1.Object{aService(labelled(store.LabelServiceProxyName, "core")), slice}, "edge", ""},
 		"ours":                  {[]metav1.Object{aService(labelled(store.LabelServiceProxyName, "edge")), slice}, "edge", webText},
 		"ClusterIP alone":       {[]metav1.Object{aService(func(s *corev1.Service) { s.Spec.ClusterIPs = nil }), slice}, "", webText},
+		"an affinity of ten minutes": {[]metav1.Object{aService(clientIP(new(int32(600))))}, "", `
+			default/web/tcp/IPv4 affinity 600
+			  cluster 10.96.0.1:80
+			  -> `},
 		"no endpoints": {[]metav1.Object{aService()}, "", `
 			default/web/tcp/IPv4
 			  cluster 10.96.0.1:80

@@ -96,7 +96,8 @@ func (p *Planner) draft(who *service, q *request) {
 // lost says why a service doesn't get a frontend; "": it does.
 func (p *Planner) lost(who *service, port portRequest, f plan.Family, at place) string {
 	if at.Kind == plan.LoadBalancerIP || at.Kind == plan.ExternalIP {
-		if by := p.claims.stranger(at.Address, who); by != nil {
+		// A ClusterIP of its own it would have as that alone.
+		if by := p.claims.owner(at.Address); by != nil {
 			return fmt.Sprintf("%s is the ClusterIP of Service %s", at.Address, by.name)
 		}
 	}

@@ -220,16 +220,21 @@ func decide(text string, load []expr.Any, set string) clause {
 	return clause{fmt.Sprintf("%s vmap @%s", text, set), append(load, &expr.Lookup{SourceRegister: word, SetName: set, IsDestRegSet: true})}
 }
 
-func refuse(reset bool) clause {
+// refuse answers with a reset, which is for TCP alone, or with an ICMP error.
+func refuse(f plan.Family, reset bool) clause {
 	if reset {
 		return clause{"reject with tcp reset", []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_TCP_RST}}}
 	}
-	// The inet code of a port unreachable is 1: the kernel has it for both families.
-	return clause{"reject with icmpx port-unreachable", []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH}}}
+	// ICMP_PORT_UNREACH and ICMPV6_PORT_UNREACH
+	text, code := "reject with icmp port-unreachable", uint8(3)
+	if f == plan.IPv6 {
+		text, code = "reject with icmpv6 port-unreachable", 4
+	}
+	return clause{text, []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMP_UNREACH, Code: code}}}
 }
 
-// place loads an address and port for who takes them from registers.
-func place(at netip.AddrPort) []expr.Any {
+// operands loads an address and port for who takes them from registers.
+func operands(at netip.AddrPort) []expr.Any {
 	return []expr.Any{
 		&expr.Immediate{Register: register, Data: at.Addr().AsSlice()},
 		&expr.Immediate{Register: other, Data: binary.BigEndian.AppendUint16(nil, at.Port())},
@@ -247,14 +252,14 @@ func nfproto(f plan.Family) uint32 {
 // doesn't match where none does.
 func handTo(at netip.AddrPort) clause {
 	n := byte(nfproto(plan.FamilyOf(at.Addr())))
-	return clause{"tproxy to " + at.String(), append(place(at), &expr.TProxy{
+	return clause{"tproxy to " + at.String(), append(operands(at), &expr.TProxy{
 		Family: n, TableFamily: n, RegAddr: register, RegPort: other,
 	})}
 }
 
 // translateTo changes where a connection goes.
 func translateTo(at netip.AddrPort) clause {
-	return clause{"dnat to " + at.String(), append(place(at), &expr.NAT{
+	return clause{"dnat to " + at.String(), append(operands(at), &expr.NAT{
 		Type: expr.NATTypeDestNAT, Family: nfproto(plan.FamilyOf(at.Addr())), RegAddrMin: register, RegProtoMin: other,
 	})}
 }

@@ -67,8 +67,8 @@ func chains(f plan.Family, s *plan.Settings, m marks) []chain {
 			{protocol(plan.TCP), markConnection(m.take)},
 		}},
 		{name: verdictRefuse, rules: []rule{
-			{protocol(plan.TCP), refuse(true)},
-			{refuse(false)},
+			{protocol(plan.TCP), refuse(f, true)},
+			{refuse(f, false)},
 		}},
 		{name: verdictInside, rules: inside(f, s)},
 		{name: "services", rules: services(f, m)},
@@ -77,7 +77,7 @@ func chains(f plan.Family, s *plan.Settings, m marks) []chain {
 		{name: "from-elsewhere", rules: handOver(f, plan.Elsewhere)},
 		{name: "from-pod", rules: handOver(f, plan.LocalPod)},
 		{name: "from-node", rules: handOver(f, plan.ThisNode)},
-		{name: "hand-over", rules: sort3(f, s)},
+		{name: "hand-over", rules: sorted(f, s)},
 	}
 	return append(all, hooks(f, s, m)...)
 }
@@ -188,9 +188,9 @@ func inside(f plan.Family, s *plan.Settings) []rule {
 	return append(all, rule{drop()})
 }
 
-// sort3 sorts what is taken by its origin. What came in by a bridge goes on to
+// sorted sorts what is taken by its origin. What came in by a bridge goes on to
 // the chain bridged.
-func sort3(f plan.Family, s *plan.Settings) []rule {
+func sorted(f plan.Family, s *plan.Settings) []rule {
 	all := []rule{
 		{bridged(), accept()},
 		{own(true, true), goTo("from-node")},

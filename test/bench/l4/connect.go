@@ -27,6 +27,9 @@ func (b *bench) programFew(s *lab.Session) {
 	})
 }
 
+// fewName stands for ours at few Services, where lanes are told by name.
+const fewName = "few"
+
 // A block is the connects of one lane in one round.
 const (
 	blockConnects = 300
@@ -41,8 +44,8 @@ func (b *bench) connectRows(s *lab.Session) []lab.Row {
 	if b.sparse.err != nil {
 		s.Fatalf("%s with few Services: %v", ours, b.sparse.err)
 	}
-	names := append([]string{"few", ours}, rivals()...)
-	lanes := map[string]*lane{"few": b.sparse.lane, ours: many.lane}
+	names := append([]string{fewName, ours}, rivals()...)
+	lanes := map[string]*lane{fewName: b.sparse.lane, ours: many.lane}
 	for _, name := range rivals() {
 		lanes[name] = b.of(s, name).lane
 	}
@@ -53,7 +56,7 @@ func (b *bench) connectRows(s *lab.Session) []lab.Row {
 	}
 	through := "TCP connect through a ClusterIP"
 	return []lab.Row{
-		compare(fmt.Sprintf("%s at %d ÷ at %d Services", through, b.services, b.few), fmt.Sprintf("≤ %.2f", mostGrowth), "few", mostGrowth),
+		compare(fmt.Sprintf("%s at %d ÷ at %d Services", through, b.services, b.few), fmt.Sprintf("≤ %.2f", mostGrowth), fewName, mostGrowth),
 		compare(fmt.Sprintf("%s at %d Services ÷ %s", through, b.services, kubeNftables), fmt.Sprintf("≤ %.1f", mostOfRival), kubeNftables, mostOfRival),
 		compare(fmt.Sprintf("%s at %d Services ÷ %s", through, b.services, kubeIptables), "", kubeIptables, mostOfRival),
 	}
@@ -69,7 +72,7 @@ func (b *bench) interleave(s *lab.Session, names []string, lanes map[string]*lan
 		rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, name := range order {
 			n := b.services
-			if name == "few" {
+			if name == fewName {
 				n = b.few
 			}
 			t := lanes[name].block(s, n, seed)

@@ -16,7 +16,7 @@ const (
 // rivals are the contestants that ours is compared with.
 func rivals() []string { return []string{kubeNftables, kubeIptables} }
 
-// contestant gives one by name, and ends the session where there is no binary.
+// newContestant gives one by name, and ends the session where there is no binary.
 func newContestant(s *lab.Session, name string) contestant {
 	// The limits of the connection table are not a namespace's to set.
 	leave := []string{"--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0"}

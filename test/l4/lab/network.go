@@ -118,7 +118,20 @@ func (w *Network) sysctls() error {
 			}
 		}
 	}
-	return w.routeOnly()
+	return errors.Join(w.unlimited(), w.routeOnly())
+}
+
+// unlimited lifts the limits of all ICMP errors together, which older kernels
+// have once for all namespaces, and not in these.
+func (w *Network) unlimited() error {
+	for _, n := range []*Namespace{w.Edge, w.Client, w.N2, w.P1, w.P2, w.World} {
+		for _, path := range []string{"net/ipv4/icmp_msgs_per_sec", "net/ipv4/icmp_msgs_burst"} {
+			if err := n.Sysctl(path, "1000000"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s: %w", n.name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // routeOnly keeps a kernel that has br_netfilter from translating addresses in

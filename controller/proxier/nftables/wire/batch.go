@@ -38,6 +38,9 @@ func (b *Batch) Empty() bool { return b.messages == 0 }
 // Elements counts the elements that are added or deleted in it.
 func (b *Batch) Elements() int { return b.elements }
 
+// Bytes are the messages, as the kernel gets them.
+func (b *Batch) Bytes() []byte { return b.b }
+
 // message appends one message of nf_tables.
 func (b *Batch) message(typ int, f Family, flags uint16, fill func([]byte) []byte) {
 	b.messages++
