@@ -40,6 +40,7 @@ golden: ## rewrite what the examples and the proxier's plans expect; then read t
 
 docs: ## rewrite the references of annotations, settings and flags
 	go run ./cmd/sallyport docs
+	go run ./cmd/sallyport-proxier docs
 
 bench: ## the measures of speed and memory, as ratios and counts
 	@test/setup/install bench

@@ -35,10 +35,10 @@ func main() {
 func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	run, rest := command(proxierCommand), args
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		commands := map[string]command{"plan": planCommand, "version": printVersion}
+		commands := map[string]command{"plan": planCommand, "docs": docs, "version": printVersion}
 		var ok bool
 		if run, ok = commands[args[0]]; !ok {
-			fmt.Fprintf(stderr, "sallyport-proxier: there is no command %q; the commands are plan, version, and none to run\n", args[0])
+			fmt.Fprintf(stderr, "sallyport-proxier: there is no command %q; the commands are plan, docs, version, and none to run\n", args[0])
 			return 2
 		}
 		rest = args[1:]

@@ -186,6 +186,8 @@ func labelled(key, value string) option {
 	return func(_ *numbers, s *corev1.Service) { metav1.SetMetaDataLabel(&s.ObjectMeta, key, value) }
 }
 
+const proxyNameLabel = "service.kubernetes.io/service-proxy-name"
+
 func balance(how string) option { return annotated("sallyport.io/balance", how) }
 
 func headless(_ *numbers, s *corev1.Service) {

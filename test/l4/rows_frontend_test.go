@@ -79,7 +79,7 @@ func frontendRows() []row {
 			service("web", "80", externalIPs, labelled("service.kubernetes.io/headless", "")), endpoints("web", p1)),
 		one("external name", everybody+` tcp vips:80 = passes`, service("web", "80", externalName)),
 		one("another proxy's", everybody+` tcp vips:80,xips:80 = passes`,
-			service("web", "80", externalIPs, labelled("service.kubernetes.io/service-proxy-name", "edge")), endpoints("web", p1)),
+			service("web", "80", externalIPs, labelled(proxyNameLabel, "edge")), endpoints("web", p1)),
 		one("hairpin", `p1 tcp,udp all:80 = p1 sees node
 			p2 tcp,udp vips:80 = p1 sees own`,
 			service("web", both, everywhere), endpoints("web", p1)),

@@ -41,9 +41,10 @@ type running struct {
 
 // A group is rows that run at once, on one start of the proxier.
 type group struct {
-	name  string
-	flags []string
-	rows  []row
+	name      string
+	flags     []string
+	rows      []row
+	proxyName string // that the flags name
 }
 
 // clusterCIDR are the flags by which local pods are told in most groups.
@@ -58,7 +59,7 @@ func groups() []group {
 	} {
 		most = append(most, rows...)
 	}
-	return append([]group{{"most", clusterCIDR, most}}, flagGroups()...)
+	return append([]group{{name: "most", flags: clusterCIDR, rows: most}}, flagGroups()...)
 }
 
 // TestPackets is the table, in each mode. The groups follow each other on the
@@ -76,6 +77,7 @@ func (w *world) group(t *testing.T, g group) {
 	rows := make([]*running, len(g.rows))
 	steps := 0
 	clear(w.objects)
+	w.proxyName = g.proxyName
 	for i, r := range g.rows {
 		rows[i] = &running{world: w, n: newNumbers(fmt.Sprintf("row-%d", i), i), flows: map[string]*lab.Flow{}, seen: map[string]string{}}
 		steps = max(steps, len(r.steps))

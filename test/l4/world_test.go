@@ -17,6 +17,7 @@ type world struct {
 	*lab.Network
 	from       source
 	mode       mode
+	proxyName  string // of whose Services the beacon is one; see --service-proxy-name
 	generation int
 	objects    map[string][]any // by case
 	proxier    *proxier
@@ -95,7 +96,11 @@ func (w *world) beaconPort() uint16 { return uint16(1000 + w.generation%10000) }
 
 func (w *world) beacon() []any {
 	n := newNumbers(beaconName, 0)
-	s := service(beaconName, fmt.Sprint(w.beaconPort()))(n)
+	var options []option
+	if w.proxyName != "" {
+		options = append(options, labelled(proxyNameLabel, w.proxyName))
+	}
+	s := service(beaconName, fmt.Sprint(w.beaconPort()), options...)(n)
 	n.services[beaconName].Spec.ClusterIP = beaconAddresses[0]
 	n.services[beaconName].Spec.ClusterIPs = beaconAddresses
 	return append(s, endpoints(beaconName, p1)(n)...)

@@ -13,9 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
-	"sync"
+	"sync/atomic"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -39,9 +38,9 @@ type Options struct {
 // A Backend keeps one network namespace in step with a plan: that of the thread
 // that calls its methods.
 type Backend struct {
-	log    *slog.Logger
-	v4, v6 *family // v6 is nil where there is no ip6tables
-	once   sync.Once
+	log *slog.Logger
+	v4  *family
+	v6  atomic.Pointer[family] // nil where there is no IPv6
 }
 
 // New finds the programs, and runs none. The error says which is missing; that
@@ -64,21 +63,23 @@ func newBackend(o Options, r runner) (*Backend, error) {
 	if six, err := look(o.Flavour, plan.IPv6); err != nil {
 		b.withoutIPv6(err)
 	} else {
-		b.v6 = &family{tools: six, runner: r, is: plan.IPv6}
+		b.v6.Store(&family{tools: six, runner: r, is: plan.IPv6})
 	}
 	return b, nil
 }
 
+// withoutIPv6 says once why IPv6 is not served, for it is not tried again.
 func (b *Backend) withoutIPv6(why error) {
-	b.once.Do(func() { b.log.Warn("IPv6 is not served", "error", why) })
+	b.v6.Store(nil)
+	b.log.Warn("IPv6 is not served", "error", why)
 }
 
 // families are those that are served.
 func (b *Backend) families() []*family {
-	if b.v6 == nil {
-		return []*family{b.v4}
+	if six := b.v6.Load(); six != nil {
+		return []*family{b.v4, six}
 	}
-	return []*family{b.v4, b.v6}
+	return []*family{b.v4}
 }
 
 // Sync makes the kernel hold a plan and nothing else of this mode. It reads the
@@ -90,9 +91,8 @@ func (b *Backend) Sync(ctx context.Context, p *plan.Plan) error {
 	refused, failed := plan.Refused{}, []error(nil)
 	for _, f := range b.families() {
 		err := f.open(ctx, b.log)
-		if err != nil && f == b.v6 && unsupported(err) {
+		if err != nil && f.is == plan.IPv6 && unsupported(err) {
 			b.withoutIPv6(err)
-			b.v6 = nil
 			continue
 		}
 		if err == nil {
@@ -140,100 +140,3 @@ func outcome(failed []error, refused plan.Refused) error {
 
 // Close does nothing: all that this mode has is in the kernel.
 func (b *Backend) Close() error { return nil }
-
-// open asks what tools these are and what the kernel takes, once.
-func (f *family) open(ctx context.Context, log *slog.Logger) error {
-	if f.kind != "" {
-		return nil
-	}
-	kind, err := f.tools.kind(ctx, f.runner)
-	if err != nil {
-		return err
-	}
-	if f.hash, err = f.takesHash(ctx); err != nil {
-		return fmt.Errorf("%s: %w", f.is, err)
-	}
-	f.kind = kind
-	log.Info("iptables found", "family", f.is, "flavour", kind, "program", f.restore)
-	if !f.hash {
-		log.Warn("source-hash and maglev are served at random: load the kernel module xt_cluster", "family", f.is)
-	}
-	return nil
-}
-
-func (f *family) sync(ctx context.Context, p *plan.Plan, refused plan.Refused) error {
-	was, err := f.read(ctx, f.runner)
-	if err != nil {
-		return err
-	}
-	f.ruleset = nil
-	ports := map[plan.ID]*plan.Port{}
-	for id, port := range p.Ports {
-		if id.Family == f.is {
-			ports[id] = port
-		}
-	}
-	pr := programmer{settings: &p.Settings, family: f.is, hash: f.hash}
-	next, said := f.take(ctx, pr, ports, was)
-	if said != nil {
-		culprits, err := f.culprits(ctx, newRuleset(pr), slices.Collect(maps.Values(ports)), said)
-		if err != nil {
-			return err
-		}
-		maps.Copy(refused, culprits)
-		maps.DeleteFunc(ports, func(id plan.ID, _ *plan.Port) bool { return culprits[id] != nil })
-		// What was tried left chains behind.
-		if was, err = f.read(ctx, f.runner); err != nil {
-			return err
-		}
-		if next, err = f.take(ctx, pr, ports, was); err != nil {
-			return err
-		}
-	}
-	f.ruleset = next
-	f.counts.only(ports)
-	f.watch.done(f)
-	return nil
-}
-
-// take programs ports and nothing else.
-func (f *family) take(ctx context.Context, pr programmer, ports map[plan.ID]*plan.Port, was map[string]*saved) (*ruleset, error) {
-	next := newRuleset(pr)
-	maps.Copy(next.ports, ports)
-	s := next.whole(was)
-	if err := f.commit(ctx, f.runner, s); err != nil {
-		return nil, &refusal{s, err}
-	}
-	f.counts.restarted(s.written("nat"))
-	return next, nil
-}
-
-func (f *family) apply(ctx context.Context, changes []plan.Change, refused plan.Refused) error {
-	if f.ruleset == nil {
-		return fmt.Errorf("%s: nothing has been synced, or something failed since", f.is)
-	}
-	was := f.present(changes)
-	said := f.bring(ctx, changes)
-	if said != nil {
-		f.ruleset.change(reverse(was))
-		var ports []*plan.Port
-		for _, c := range changes {
-			if c.Is != nil {
-				ports = append(ports, c.Is)
-			}
-		}
-		culprits, err := f.culprits(ctx, f.ruleset, ports, said)
-		if err != nil {
-			f.ruleset = nil
-			return err
-		}
-		maps.Copy(refused, culprits)
-		changes = slices.DeleteFunc(slices.Clone(changes), func(c plan.Change) bool { return culprits[c.ID] != nil })
-		if err := f.bringAll(ctx, changes); err != nil {
-			f.ruleset = nil
-			return err
-		}
-	}
-	f.watch.done(f)
-	return nil
-}

@@ -2,220 +2,52 @@ package iptables
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
 
-// A ruleset is what the kernel has been told of one family.
-type ruleset struct {
-	programmer
-	ports       map[plan.ID]*plan.Port
-	nat, filter *side
-}
-
-func newRuleset(pr programmer) *ruleset {
-	return &ruleset{programmer: pr, ports: map[plan.ID]*plan.Port{}, nat: newSide(pr.family), filter: newSide(pr.family)}
-}
-
-// whole is the script that makes a kernel hold the ruleset, and takes what it
-// does not hold out of what was there.
-func (s *ruleset) whole(was map[string]*saved) script {
-	filter, nat := &block{table: "filter"}, &block{table: "nat"}
-	for _, id := range sorted(slices.Collect(maps.Keys(s.ports))) {
-		p := s.port(s.ports[id])
-		s.filter.put(p.verdicts)
-		s.nat.put(p.served)
-		addAll(filter, p.filter)
-		addAll(nat, p.nat)
-	}
-	addAll(filter, s.fixedFilter())
-	addAll(nat, s.fixedNat())
-	s.filter.flush(filter)
-	s.nat.flush(nat)
-	finish(filter, was["filter"])
-	finish(nat, was["nat"])
-	return script{filter, nat}
-}
-
-func addAll(b *block, all []chain) {
-	for _, c := range all {
-		b.chain(c)
-	}
-}
-
-// finish puts jumps in where they are missing and takes out what is too much.
-func finish(b *block, was *saved) {
-	if was == nil {
-		was = &saved{}
-	}
-	wanted := map[string]bool{}
-	for _, h := range hooks() {
-		if h.table != b.table {
-			continue
-		}
-		wanted[h.String()] = true
-		if was.jumps[h.String()] == 0 {
-			b.tail("-I " + h.chain + " 1 " + h.body)
-		}
-	}
-	kept := map[string]bool{}
-	for _, name := range b.written {
-		kept[name] = true
-	}
-	for _, jump := range slices.Sorted(maps.Keys(was.jumps)) {
-		n := was.jumps[jump]
-		if wanted[jump] {
-			n--
-		} else if kept[was.targets[jump]] {
-			n = 0 // somebody's own rule, and where it leads to is there
-		}
-		for ; n > 0; n-- {
-			b.tail("-D " + jump)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(was.ours)) {
-		if !kept[name] {
-			b.gone(name)
-		}
-	}
-}
-
-// change is the script that brings changes in, and remembers them. It is in
-// three steps, none of which refuses what another is to serve: what the filter
-// table refuses is only what nat let pass.
-func (s *ruleset) change(changes []plan.Change) script {
-	before, nat, after := &block{table: "filter"}, &block{table: "nat"}, &block{table: "filter"}
-	for _, c := range changes {
-		was, is := s.port(s.ports[c.ID]), s.port(c.Is)
-		s.filter.put(is.verdicts)
-		s.nat.drop(was.served, is.served)
-		s.nat.put(is.served)
-		rewrite(before, after, was.filter, is.filter)
-		rewrite(nat, nat, was.nat, is.nat)
-	}
-	s.filter.flush(before)
-	s.nat.flush(nat)
-	for _, c := range changes {
-		was, is := s.port(s.ports[c.ID]), s.port(c.Is)
-		s.filter.drop(was.verdicts, is.verdicts)
-		s.remember(c)
-	}
-	s.filter.flush(after)
-	return script{before, nat, after}
-}
-
-func (s *ruleset) remember(c plan.Change) {
-	if c.Is == nil {
-		delete(s.ports, c.ID)
-		return
-	}
-	s.ports[c.ID] = c.Is
-}
-
-// rewrite writes the chains that differ into one block, and takes those that
-// went away in another, or the same.
-func rewrite(write, remove *block, was, is []chain) {
-	old := map[string][]rule{}
-	for _, c := range was {
-		old[c.name] = c.rules
-	}
-	for _, c := range is {
-		rules, there := old[c.name]
-		delete(old, c.name)
-		if !there || !slices.EqualFunc(rules, c.rules, func(a, b rule) bool { return a.body == b.body }) {
-			write.chain(c)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(old)) {
-		remove.gone(name)
-	}
-}
-
-// probe is the script by which a kernel says whether it takes some ports. It
-// leads nobody anywhere: the chains are the ports' own, and what the trees
-// would hold for them is in a chain of its own.
-func (s *ruleset) probe(ports []*plan.Port) script {
-	filter, nat := &block{table: "filter"}, &block{table: "nat"}
-	for _, c := range s.fixedFilter() {
-		if c.name == rejectChain {
-			filter.chain(c)
-		}
-	}
-	for _, c := range s.fixedNat() {
-		if c.name == outsideChain {
-			nat.chain(c)
-		}
-	}
-	tried, judged := chain{name: probeChain}, chain{name: probeChain}
-	for _, port := range ports {
-		p := s.port(port)
-		addAll(filter, p.filter)
-		addAll(nat, p.nat)
-		tried.rules = append(tried.rules, bodies(p.served)...)
-		judged.rules = append(judged.rules, bodies(p.verdicts)...)
-	}
-	filter.chain(judged)
-	nat.chain(tried)
-	return script{filter, nat}
-}
-
-func bodies(entries []entry) []rule {
-	var rules []rule
-	for _, e := range entries {
-		for _, body := range e.rules {
-			rules = append(rules, rule{body, e.of})
-		}
-	}
-	return rules
-}
-
-// unprobe takes away what a probe left.
-func unprobe() script {
-	filter, nat := &block{table: "filter"}, &block{table: "nat"}
-	filter.gone(probeChain)
-	nat.gone(probeChain)
-	return script{filter, nat}
-}
-
-// each calls f with every chain of a table that the kernel should have.
-func (s *ruleset) each(table string, f func(chain)) {
-	trees, fixed := s.nat, s.fixedNat()
-	if table == "filter" {
-		trees, fixed = s.filter, s.fixedFilter()
-	}
-	for _, c := range fixed {
-		f(c)
-	}
-	for _, t := range trees.trees() {
-		t.each(f)
-	}
-	for _, port := range s.ports {
-		p := s.port(port)
-		own := p.nat
-		if table == "filter" {
-			own = p.filter
-		}
-		for _, c := range own {
-			f(c)
-		}
-	}
-}
-
 // A family is the tools and the ruleset of one family of addresses.
 type family struct {
 	tools
-	runner  runner
-	is      plan.Family
-	kind    string   // the flavour of the tools
-	ruleset *ruleset // nil before the first Sync, and while nothing is known
+	runner runner
+	is     plan.Family
+	kind   string // the flavour of the tools; "" before they were asked
+	hash   bool   // the kernel has the match "cluster"
+	// ruleset is nil before the first Sync, and while it is not known what the
+	// kernel holds.
+	ruleset *ruleset
 	watch   watch
 	counts  counts
 }
 
-// takesHash says whether the kernel takes a rule at all, and one with the match
-// "cluster".
+// open asks what tools these are and what the kernel takes, once.
+func (f *family) open(ctx context.Context, log *slog.Logger) error {
+	if f.kind != "" {
+		return nil
+	}
+	kind, err := f.tools.kind(ctx, f.runner)
+	if err != nil {
+		return err
+	}
+	if f.hash, err = f.takesHash(ctx); err != nil {
+		return fmt.Errorf("%s: %w", f.is, err)
+	}
+	f.kind = kind
+	log.Info("iptables found", "family", f.is, "flavour", kind, "program", f.restore)
+	if !f.hash {
+		log.Warn("source-hash and maglev are served at random: load the kernel module xt_cluster", "family", f.is)
+	}
+	return nil
+}
+
+// takesHash says whether the kernel takes a rule with the match "cluster". The
+// error says that it takes no rule at all. The chain that this leaves goes with
+// the Sync that follows.
 func (f *family) takesHash(ctx context.Context) (bool, error) {
 	try := func(body string) error {
 		b := &block{table: "nat"}
@@ -227,4 +59,147 @@ func (f *family) takesHash(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	return false, try("-j RETURN")
+}
+
+func (f *family) sync(ctx context.Context, p *plan.Plan, refused plan.Refused) error {
+	f.ruleset = nil
+	ports := map[plan.ID]*plan.Port{}
+	for id, port := range p.Ports {
+		if id.Family == f.is {
+			ports[id] = port
+		}
+	}
+	pr := programmer{settings: &p.Settings, family: f.is, hash: f.hash}
+	next, said := f.take(ctx, pr, ports)
+	if said != nil {
+		culprits, err := f.culprits(ctx, pr, slices.Collect(maps.Values(ports)), said)
+		if err != nil {
+			return err
+		}
+		maps.Copy(refused, culprits)
+		maps.DeleteFunc(ports, func(id plan.ID, _ *plan.Port) bool { return culprits[id] != nil })
+		if next, err = f.take(ctx, pr, ports); err != nil {
+			return err
+		}
+	}
+	f.ruleset = next
+	f.counts.only(ports)
+	f.watch.told(f)
+	return nil
+}
+
+// take makes the kernel hold ports and nothing else.
+func (f *family) take(ctx context.Context, pr programmer, ports map[plan.ID]*plan.Port) (*ruleset, error) {
+	was, err := f.read(ctx, f.runner)
+	if err != nil {
+		return nil, err
+	}
+	next := newRuleset(pr)
+	maps.Copy(next.ports, ports)
+	s := next.whole(was)
+	if err := f.commit(ctx, f.runner, s); err != nil {
+		return nil, err
+	}
+	f.counts.restarted(s.written("nat"))
+	return next, nil
+}
+
+func (f *family) apply(ctx context.Context, changes []plan.Change, refused plan.Refused) error {
+	if f.ruleset == nil {
+		return fmt.Errorf("%s: nothing has been synced, or something failed since", f.is)
+	}
+	undo := f.reversed(changes)
+	s := f.ruleset.change(changes)
+	if said := f.commit(ctx, f.runner, s); said != nil {
+		s = f.ruleset.change(undo)
+		good, err := f.without(ctx, changes, refused, said)
+		if err != nil {
+			f.ruleset = nil
+			return err
+		}
+		// What was brought in by half is taken back first.
+		s = append(s, f.ruleset.change(good)...)
+		if err := f.commit(ctx, f.runner, s); err != nil {
+			f.ruleset = nil
+			return err
+		}
+	}
+	f.counts.restarted(s.written("nat"))
+	f.counts.change(f.ruleset.ports, changes)
+	f.watch.told(f)
+	return nil
+}
+
+// without are the changes less those that the kernel refuses.
+func (f *family) without(ctx context.Context, changes []plan.Change, refused plan.Refused, said error) ([]plan.Change, error) {
+	var ports []*plan.Port
+	for _, c := range changes {
+		if c.Is != nil {
+			ports = append(ports, c.Is)
+		}
+	}
+	culprits, err := f.culprits(ctx, f.ruleset.programmer, ports, said)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(refused, culprits)
+	return slices.DeleteFunc(slices.Clone(changes), func(c plan.Change) bool { return culprits[c.ID] != nil }), nil
+}
+
+// reversed are the changes that undo others.
+func (f *family) reversed(changes []plan.Change) []plan.Change {
+	undo := make([]plan.Change, len(changes))
+	for i, c := range changes {
+		undo[i] = plan.Change{ID: c.ID, Was: c.Is, Is: f.ruleset.ports[c.ID]}
+	}
+	return undo
+}
+
+// culprits finds the ports that a kernel refuses. Where it refuses none, or
+// refuses what is nobody's, the error is the one that it was asked for.
+func (f *family) culprits(ctx context.Context, pr programmer, ports []*plan.Port, said error) (plan.Refused, error) {
+	if !unsupported(said) || f.commit(ctx, f.runner, pr.probe(nil)) != nil {
+		return nil, said
+	}
+	slices.SortFunc(ports, func(a, b *plan.Port) int { return compareIDs(a.ID, b.ID) })
+	found := plan.Refused{}
+	if err := f.sift(ctx, pr, ports, found); err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, said
+	}
+	return found, f.commit(ctx, f.runner, unprobe())
+}
+
+// sift tries ports, all at once first. Where iptables-restore names a line, the
+// line's port is the one; a legacy kernel names none, and then the ports are
+// tried by halves.
+func (f *family) sift(ctx context.Context, pr programmer, ports []*plan.Port, found plan.Refused) error {
+	for len(ports) > 0 {
+		s := pr.probe(ports)
+		err := f.commit(ctx, f.runner, s)
+		var said *failure
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &said) || said.busy():
+			return err
+		}
+		id := s.at(said.line())
+		if id == nil && len(ports) == 1 {
+			id = &ports[0].ID
+		}
+		if id == nil {
+			half := len(ports) / 2
+			if err := f.sift(ctx, pr, ports[:half], found); err != nil {
+				return err
+			}
+			ports = ports[half:]
+			continue
+		}
+		found[*id] = said
+		ports = slices.DeleteFunc(slices.Clone(ports), func(p *plan.Port) bool { return p.ID == *id })
+	}
+	return nil
 }

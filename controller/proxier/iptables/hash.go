@@ -94,25 +94,22 @@ func (d *draft) hashed(name string, slots []int, to []string) []string {
 	return spread(targets, firstSeed)
 }
 
-// spread sends each of 32 slots to its chain, with one rule for all slots of
-// the same.
+// spread sends each of 32 slots to its chain: the most usual one without a match
+// and last, all others by a rule for each slot. One rule with a mask of slots
+// would do, but iptables 1.8 takes no mask above 32.
 func spread(targets []string, seed uint32) []string {
-	masks := map[string]uint32{}
-	var order []string
-	for s, c := range targets {
-		if _, there := masks[c]; !there {
-			order = append(order, c)
+	times, usual := map[string]int{}, targets[0]
+	for _, c := range targets {
+		if times[c]++; times[c] > times[usual] {
+			usual = c
 		}
-		masks[c] |= 1 << s
 	}
 	var rules []string
-	for i, c := range order {
-		match := ""
-		if i < len(order)-1 {
-			match = fmt.Sprintf("-m cluster --cluster-total-nodes %d --cluster-local-nodemask %#08x --cluster-hash-seed %#x ",
-				fan, masks[c], seed)
+	for s, c := range targets {
+		if c != usual {
+			rules = append(rules, fmt.Sprintf("-m cluster --cluster-total-nodes %d --cluster-local-node %d --cluster-hash-seed %#x -g %s",
+				fan, s+1, seed, c))
 		}
-		rules = append(rules, match+"-g "+c)
 	}
-	return rules
+	return append(rules, "-g "+usual)
 }

@@ -76,9 +76,10 @@ func (t *saved) rule(s string) {
 		}
 		return
 	}
-	to := word(body, "-j")
+	bare := unquoted(body)
+	to := word(bare, "-j")
 	if to == "" {
-		to = word(body, "-g")
+		to = word(bare, "-g")
 	}
 	if ours(to) {
 		t.jumps[rest]++
@@ -99,4 +100,22 @@ func word(body, option string) string {
 	}
 	first, _, _ := strings.Cut(rest, " ")
 	return first
+}
+
+// unquoted is a rule without what is in quotes: a comment may look like
+// anything.
+func unquoted(body string) string {
+	var out strings.Builder
+	inside := false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inside && c == '\\':
+			i++
+		case c == '"':
+			inside = !inside
+		case !inside:
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
 }

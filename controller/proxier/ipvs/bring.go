@@ -42,11 +42,11 @@ type round struct {
 // do runs the steps. Between those that protect and those that answer it calls
 // protect, for rules that need the members. The error is one that is not about
 // a single port.
-func (r *round) do(ctx context.Context, protect func() error) error {
+func (r *round) do(ctx context.Context, protect func(context.Context) error) error {
 	if err := r.addMembers(ctx); err != nil {
 		return err
 	}
-	if err := protect(); err != nil {
+	if err := protect(ctx); err != nil {
 		return err
 	}
 	for _, s := range slices.SortedFunc(maps.Keys(r.touched.servers), compareServers) {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -122,8 +123,8 @@ func unbind(link netlink.Link, a netip.Addr) error {
 	return nil
 }
 
-// hasIPv6 says whether this network namespace has IPv6.
+// hasIPv6 says whether this network namespace has IPv6 and it is not disabled.
 func hasIPv6() bool {
-	_, err := os.Stat("/proc/sys/net/ipv6/conf/all/forwarding")
-	return err == nil
+	text, err := os.ReadFile("/proc/sys/net/ipv6/conf/all/disable_ipv6")
+	return err == nil && strings.TrimSpace(string(text)) == "0"
 }

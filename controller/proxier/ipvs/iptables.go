@@ -52,6 +52,33 @@ func chooseFlavour(ctx context.Context, r runner, f plan.Family) (flavour, error
 	return machines, first
 }
 
+// kind is legacy or nft.
+func (v flavour) kind(ctx context.Context, r runner, f plan.Family) flavour {
+	if v != machines {
+		return v
+	}
+	version, err := r(ctx, "", v.program(f, ""), "--version")
+	if err == nil && strings.Contains(version, "nf_tables") {
+		return nft
+	}
+	return legacy
+}
+
+// sweepOthers sweeps the flavours that aren't used, for all families.
+func sweepOthers(ctx context.Context, r runner, used map[plan.Family]flavour) error {
+	for _, f := range []plan.Family{plan.IPv4, plan.IPv6} {
+		for _, v := range []flavour{legacy, nft} {
+			if is, ok := used[f]; ok && is.kind(ctx, r, f) == v {
+				continue
+			}
+			if err := v.sweep(ctx, r, f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // save reads a table as iptables-save prints it.
 func (v flavour) save(ctx context.Context, r runner, f plan.Family, table string) (string, error) {
 	return r(ctx, "", v.program(f, "save"), "-t", table)
@@ -69,7 +96,7 @@ func (v flavour) holds(ctx context.Context, r runner, f plan.Family, tables []ta
 	return err == nil
 }
 
-// program writes the rules of a family, jumps only where there are none.
+// programRules writes the rules of a family, jumps only where there are none.
 func programRules(ctx context.Context, r runner, v flavour, f plan.Family, tables []tableText) error {
 	there := map[string]bool{}
 	for _, t := range tables {

@@ -61,6 +61,8 @@ func openTable() (kernelTable, error) {
 	return kernelTable{h}, nil
 }
 
+func (k kernelTable) close() { k.handle.Close() }
+
 func (k kernelTable) servers() (map[server]schedule, error) {
 	listed, err := k.handle.GetServices()
 	if err != nil {

@@ -30,9 +30,10 @@ type touched struct {
 func newTouched() *touched { return &touched{map[server]bool{}, map[member]bool{}} }
 
 // replace puts other pieces in the place of some, nil for none. A piece is
-// refused, and is none then, if it has a virtual server of another's.
-func (w *wish) replace(next map[plan.ID]*piece) (*touched, plan.Refused) {
-	t, refused := newTouched(), plan.Refused{}
+// refused, and is none then, if it has a virtual server of another's. What
+// changes is put into t.
+func (w *wish) replace(next map[plan.ID]*piece, t *touched) plan.Refused {
+	refused := plan.Refused{}
 	for id := range next {
 		w.remove(id, t)
 	}
@@ -47,7 +48,7 @@ func (w *wish) replace(next map[plan.ID]*piece) (*touched, plan.Refused) {
 		}
 		w.add(id, p, t)
 	}
-	return t, refused
+	return refused
 }
 
 func (w *wish) taken(p *piece) error {

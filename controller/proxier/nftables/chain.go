@@ -109,14 +109,13 @@ func (f family) hooks(s *plan.Settings) []chain {
 	at := func(number uint32, priority int32) *wire.Hook {
 		return &wire.Hook{Type: "nat", Number: number, Priority: priority}
 	}
-	hide := []statement{masquerade()}
 	return []chain{
 		{name: "prerouting", hook: at(unix.NF_INET_PRE_ROUTING, dstnat), rules: []rule{{jumpChain(dispatch)}}},
 		{name: "output", hook: at(unix.NF_INET_LOCAL_OUT, dstnat), rules: []rule{{jumpChain(dispatch)}}},
 		{name: "postrouting", hook: at(unix.NF_INET_POST_ROUTING, srcnat), rules: []rule{
 			{jumpChain(rememberC)},
-			append(rule{marked(s.MasqueradeMark), clearMark(s.MasqueradeMark)}, hide...),
-			append(rule{translated(), in(concat(f.saddr(), f.daddr()), hairpin)}, hide...),
+			{marked(s.MasqueradeMark), clearMark(s.MasqueradeMark), masquerade()},
+			{translated(), in(concat(f.saddr(), f.daddr()), hairpin), masquerade()},
 		}},
 	}
 }

@@ -182,7 +182,7 @@ func (h *half) needs(c *change, st *state) {
 func (h *half) write(b *wire.Batch, c *change) {
 	if len(c.timeouts) > 0 {
 		h.declare(b, c.timeouts)
-		h.rewrite(b, chain{name: rememberC, rules: h.remember(slices.Concat(h.timeouts, c.timeouts))})
+		h.rewrite(b, chain{name: rememberC, rules: h.remember(h.withTimeouts(c))})
 	}
 	h.create(b, c.chains)
 	for _, set := range slices.Sorted(maps.Keys(c.del)) {
@@ -213,6 +213,13 @@ func (h *half) rewrite(b *wire.Batch, c chain) {
 	}
 }
 
+// withTimeouts are the timeouts there are after a change.
+func (h *half) withTimeouts(c *change) []time.Duration {
+	all := slices.Concat(h.timeouts, c.timeouts)
+	slices.Sort(all)
+	return all
+}
+
 func (h *half) declare(b *wire.Batch, timeouts []time.Duration) {
 	for _, t := range timeouts {
 		for _, s := range membersOf(t) {
@@ -236,7 +243,7 @@ func (h *half) done(steps []step, c *change) {
 		h.chains[ch.name] = len(ch.rules)
 	}
 	if len(c.timeouts) > 0 {
-		h.timeouts = slices.Concat(h.timeouts, c.timeouts)
+		h.timeouts = h.withTimeouts(c)
 		h.chains[rememberC] = len(h.remember(h.timeouts))
 	}
 	h.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +24,6 @@ type kernel interface {
 type link struct {
 	conn   *wire.Conn
 	kernel kernel
-	log    *slog.Logger
 	// generation is that of our last batch, and foreign says that there was one
 	// of somebody else since we last looked what it did.
 	generation uint32
@@ -125,23 +123,16 @@ func (h *half) try(ctx context.Context, steps []step, refused plan.Refused) erro
 
 // forget deletes what is remembered of clients of endpoints that are gone.
 func (h *half) forget(dead map[string]bool) error {
-	return h.purge(func(frontend, endpoint string) bool { return dead[frontend+endpoint] },
-		slices.Contains(valuesOf(dead), true))
-}
-
-func valuesOf(m map[string]bool) []bool {
-	var all []bool
-	for _, v := range m {
-		all = append(all, v)
+	for _, gone := range dead {
+		if gone {
+			return h.purge(func(frontend, endpoint string) bool { return dead[frontend+endpoint] })
+		}
 	}
-	return all
+	return nil
 }
 
 // purge deletes remembered clients whose frontend and endpoint are gone.
-func (h *half) purge(gone func(frontend, endpoint string) bool, any bool) error {
-	if !any {
-		return nil
-	}
+func (h *half) purge(gone func(frontend, endpoint string) bool) error {
 	for _, set := range []string{affinity, nodePortAffinity} {
 		if err := h.purgeSet(set, gone); err != nil {
 			return err

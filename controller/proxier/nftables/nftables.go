@@ -60,7 +60,7 @@ func New(o Options) (*Backend, error) {
 	}
 	return &Backend{
 		log:     o.Log,
-		link:    &link{conn: conn, kernel: conn, log: o.Log},
+		link:    &link{conn: conn, kernel: conn},
 		shards:  newShards(),
 		halves:  map[plan.Family]*half{},
 		lacks:   map[plan.Family]bool{},

@@ -67,8 +67,15 @@ type program struct {
 	verdicts map[entrance]string
 }
 
+// defaultMark is kube-proxy's, for Settings that have none.
+const defaultMark = 1 << 14
+
 func newProgram(f plan.Family, s *plan.Settings) *program {
-	return &program{family: familyOf(f), settings: s, verdicts: map[entrance]string{}}
+	own := *s
+	if own.MasqueradeMark == 0 {
+		own.MasqueradeMark = defaultMark
+	}
+	return &program{family: familyOf(f), settings: &own, verdicts: map[entrance]string{}}
 }
 
 func (g *program) verdict(e entrance) string {

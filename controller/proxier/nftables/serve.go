@@ -69,13 +69,13 @@ func elastic(b plan.Balance) bool { return b == plan.Random || b == plan.SourceH
 // altogether for one connection in 32 at most; the lower half is full then.
 const (
 	triesAny   = 5
-	triesLower = 4
+	triesLower = 5
 )
 
 // seed makes the hash of a client's address the same on every node.
 const seed = 0x5a11
 
-// chain is what a balancer does. A look for a slot that isn't there doesn't
+// balance makes a balancer's chain. A look for a slot that isn't there doesn't
 // match, and the next rule is tried; slot 0 is there as long as there is an
 // endpoint. An element that is replaced while a kernel looks for it may be
 // missed once: hence slot 0 is always looked for again.

@@ -39,8 +39,7 @@ func (b *Backend) syncFamily(ctx context.Context, f plan.Family, p *plan.Plan) (
 	if b.lacks[f] {
 		return nil, nil
 	}
-	settings := p.Settings
-	h := newHalf(f, &settings, b.link)
+	h := newHalf(f, &p.Settings, b.link)
 	if b.halves[f] == nil {
 		if err := h.family.probe(b.link.conn); err != nil {
 			if f == plan.IPv4 {
@@ -57,7 +56,7 @@ func (b *Backend) syncFamily(ctx context.Context, f plan.Family, p *plan.Plan) (
 	}
 	old := b.halves[f]
 	if old == nil {
-		old = newHalf(f, &settings, b.link)
+		old = newHalf(f, &p.Settings, b.link)
 	}
 	refused, err := b.bring(ctx, h, old, p)
 	if err != nil {
@@ -93,17 +92,16 @@ func (b *Backend) bring(ctx context.Context, h, old *half, p *plan.Plan) (plan.R
 // fresh are steps that add all ports of a family.
 func (b *Backend) fresh(h, old *half, p *plan.Plan) []step {
 	steps := make([]step, 0, len(p.Ports))
-	for id, port := range p.Ports {
+	for _, id := range slices.SortedFunc(maps.Keys(p.Ports), compareID) {
 		if id.Family != h.plan {
 			continue
 		}
-		was := old.ports[id]
+		port, was := p.Ports[id], old.ports[id]
 		if was == nil {
 			was = h.recall(port)
 		}
 		steps = append(steps, step{id: id, is: b.decide(port, was)})
 	}
-	slices.SortFunc(steps, func(a, b step) int { return compareID(a.id, b.id) })
 	return steps
 }
 
@@ -354,5 +352,5 @@ func (h *half) purgeStale() error {
 			}
 		})
 	}
-	return h.purge(func(frontend, endpoint string) bool { return !alive[frontend+endpoint] }, true)
+	return h.purge(func(frontend, endpoint string) bool { return !alive[frontend+endpoint] })
 }

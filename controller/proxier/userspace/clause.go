@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/google/nftables/binaryutil"
@@ -130,6 +131,14 @@ func fromInterface(name string, begins bool) clause {
 	}}
 }
 
+// leaving says that a packet is on its way out of the machine, or was so far.
+func leaving() clause {
+	return clause{"oif != 0", []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyOIF, Register: register},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: make([]byte, 4)},
+	}}
+}
+
 func name16(s string) []byte {
 	b := make([]byte, unix.IFNAMSIZ)
 	copy(b, s)
@@ -212,12 +221,12 @@ func lookup(text string, load []expr.Any, set string, is bool) clause {
 	if !is {
 		op = "!= "
 	}
-	return clause{fmt.Sprintf("%s %s@%s", text, op, set), append(load, &expr.Lookup{SourceRegister: word, SetName: set, Invert: !is})}
+	return clause{fmt.Sprintf("%s %s@%s", text, op, set), slices.Concat(load, []expr.Any{&expr.Lookup{SourceRegister: word, SetName: set, Invert: !is}})}
 }
 
 // decide goes on as a map says for a key, or to the next rule.
 func decide(text string, load []expr.Any, set string) clause {
-	return clause{fmt.Sprintf("%s vmap @%s", text, set), append(load, &expr.Lookup{SourceRegister: word, SetName: set, IsDestRegSet: true})}
+	return clause{fmt.Sprintf("%s vmap @%s", text, set), slices.Concat(load, []expr.Any{&expr.Lookup{SourceRegister: word, SetName: set, IsDestRegSet: true}})}
 }
 
 // refuse answers with a reset, which is for TCP alone, or with an ICMP error.

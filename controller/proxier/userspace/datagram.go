@@ -1,6 +1,7 @@
 package userspace
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -111,28 +112,43 @@ func (d *datagrams) begin(k key, b []byte, w way, plainly bool) error {
 	if err != nil {
 		return err
 	}
-	f := &flow{key: k, lead: l, started: time.Now(), choice: l.service.take(l.frontend, k.client.Addr(), l.origin)}
-	if err := d.connect(f, b, plainly); err != nil {
+	f := &flow{key: k, lead: l, begun: bytes.Clone(b), choice: l.service.take(l.frontend, k.client.Addr(), l.origin)}
+	if err := d.start(f, plainly); err != nil {
 		l.back.release()
+		return err
+	}
+	return nil
+}
+
+// start connects a flow and follows it to its end, and to the next endpoint
+// where one refuses the first datagram. The flow's back is released with the
+// end, unless there is an error.
+func (d *datagrams) start(f *flow, plainly bool) error {
+	f.started = time.Now()
+	if err := d.connect(f, plainly); err != nil {
 		return err
 	}
 	if !d.add(f) {
 		f.up.Close()
-		l.back.release()
 		return net.ErrClosed
 	}
 	d.wg.Go(func() {
-		if refusal := f.answers(&d.buffers); refusal != nil && !f.replied.Load() {
-			l.service.unpin(k.client.Addr(), f.endpoint)
+		refusal := f.answers(&d.buffers)
+		mine := d.end(f)
+		if refusal != nil && !f.replied.Load() {
+			f.service.unpin(f.key.client.Addr(), f.endpoint)
+			next := &flow{key: f.key, lead: f.lead, begun: f.begun, choice: f.choice}
+			if mine && d.start(next, plainly) == nil {
+				return
+			}
 		}
-		d.end(f)
 		f.back.release()
 	})
 	return nil
 }
 
 // connect sends the first datagram to the first endpoint that takes it.
-func (d *datagrams) connect(f *flow, b []byte, plainly bool) error {
+func (d *datagrams) connect(f *flow, plainly bool) error {
 	failed := errors.New("no endpoint is to get it")
 	for {
 		e, ok := f.choice.next()
@@ -144,7 +160,7 @@ func (d *datagrams) connect(f *flow, b []byte, plainly bool) error {
 			failed = err
 			continue
 		}
-		if _, err := up.Write(b); err != nil {
+		if _, err := up.Write(f.begun); err != nil {
 			up.Close()
 			failed = err
 			continue
@@ -189,23 +205,26 @@ func (d *datagrams) add(f *flow) bool {
 	return true
 }
 
-// end closes a flow. Who reads its answers lets go of the rest.
-func (d *datagrams) end(f *flow) {
+// end closes a flow, and says whether it was still in the table. Who reads its
+// answers lets go of the rest.
+func (d *datagrams) end(f *flow) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.remove(f)
+	return d.remove(f)
 }
 
-func (d *datagrams) remove(f *flow) {
+func (d *datagrams) remove(f *flow) bool {
 	f.up.Close()
-	if d.flows[f.key] == f {
-		delete(d.flows, f.key)
+	if d.flows[f.key] != f {
+		return false
 	}
+	delete(d.flows, f.key)
 	v := f.service
 	delete(d.of[v], f)
 	if len(d.of[v]) == 0 {
 		delete(d.of, v)
 	}
+	return true
 }
 
 // prune ends those flows of a service that are not to go on.

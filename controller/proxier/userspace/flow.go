@@ -40,6 +40,9 @@ type flow struct {
 	started  time.Time
 	heard    atomic.Int64 // when the last datagram came, since started
 	replied  atomic.Bool
+	// begun is the first datagram, for the next endpoint if this one refuses it.
+	// Only who reads the answers touches it, once the flow is in the table.
+	begun []byte
 }
 
 func (f *flow) hear() { f.heard.Store(int64(time.Since(f.started))) }
@@ -87,6 +90,7 @@ func (f *flow) answers(buffers *buffers) error {
 func (f *flow) answer(b []byte) {
 	f.hear()
 	if !f.replied.Swap(true) {
+		f.begun = nil
 		f.path.learn(true)
 	}
 	// A client that is gone is no concern of the endpoint's.

@@ -46,8 +46,10 @@ func translatedUDP(client, at netip.AddrPort) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
+	// conntrack says that its answer is one of several, and sends no end: the
+	// acknowledgement is the end.
 	answers, err := c.Execute(netlink.Message{
-		Header: netlink.Header{Type: unix.NFNL_SUBSYS_CTNETLINK<<8 | ctGet, Flags: netlink.Request},
+		Header: netlink.Header{Type: unix.NFNL_SUBSYS_CTNETLINK<<8 | ctGet, Flags: netlink.Request | netlink.Acknowledge},
 		Data:   append([]byte{byte(socketFamily(f)), unix.NFNETLINK_V0, 0, 0}, question...),
 	})
 	if err != nil {

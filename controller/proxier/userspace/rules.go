@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -67,6 +68,9 @@ func chains(f plan.Family, s *plan.Settings, m marks) []chain {
 			{protocol(plan.TCP), markConnection(m.take)},
 		}},
 		{name: verdictRefuse, rules: []rule{
+			// What this node sends is refused when it comes back in by lo: a reject on
+			// the way out would let send(2) fail with EPERM.
+			{leaving(), markPacket(m.take), leave()},
 			{protocol(plan.TCP), refuse(f, true)},
 			{refuse(f, false)},
 		}},
@@ -134,9 +138,7 @@ func services(f plan.Family, m marks) []rule {
 		{decide(key, load, mapServices)},
 	}
 	for _, p := range []plan.Protocol{plan.TCP, plan.UDP, plan.SCTP} {
-		unused := lookup(name, nil, setClusterIPs, true)
-		unused.is = append(unused.is[:0:0], cluster, unused.is[0])
-		all = append(all, rule{unused, protocol(p), goTo(verdictRefuse)})
+		all = append(all, rule{lookup(name, []expr.Any{cluster}, setClusterIPs, true), protocol(p), goTo(verdictRefuse)})
 	}
 	return all
 }

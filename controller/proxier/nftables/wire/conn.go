@@ -106,7 +106,7 @@ func (c *Conn) answer() error {
 		switch {
 		case err == unix.EINTR:
 			continue
-		case err == unix.EAGAIN && (heard || first != nil):
+		case err == unix.EAGAIN && heard:
 			return first
 		case err == unix.EAGAIN:
 			return errors.New("nf_tables gave no answer to a batch")

@@ -1,0 +1,289 @@
+package ipvs
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+
+	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
+)
+
+// A node is a network namespace that plays the node, with a client on its
+// network and two pods.
+//
+//	client 192.0.2.7, 2001:db8:a::7
+//	   |
+//	node   192.0.2.11, 2001:db8:a::11; 10.244.1.1, fd00:244:1::1
+//	   |        |
+//	p1 .10   p2 .11 of 10.244.1.0/24 and fd00:244:1::/64
+type node struct {
+	t     *testing.T
+	names map[string]netns.NsHandle
+}
+
+const nodeIP, nodeIP6 = "192.0.2.11", "2001:db8:a::11"
+
+func newNode(t *testing.T) *node {
+	t.Helper()
+	needGuest(t)
+	n := &node{t, map[string]netns.NsHandle{}}
+	for _, name := range []string{"node", "client", "p1", "p2"} {
+		n.add(name)
+	}
+	n.sh("node", `
+		sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.all.forwarding=1
+		sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 net.ipv6.conf.default.accept_dad=0
+		ip link add eth0 type veth peer name eth0 netns client
+		ip link add v1 type veth peer name eth0 netns p1
+		ip link add v2 type veth peer name eth0 netns p2
+		ip link add cni0 type bridge; ip link set v1 master cni0; ip link set v2 master cni0
+		# As CNI's bridge does it: without, br_netfilter's packets don't turn back.
+		bridge link set dev v1 hairpin on; bridge link set dev v2 hairpin on
+		for l in eth0 cni0 v1 v2; do ip link set $l up; done
+		ip a a 192.0.2.11/24 dev eth0; ip a a 2001:db8:a::11/64 dev eth0 nodad
+		ip a a 10.244.1.1/24 dev cni0; ip a a fd00:244:1::1/64 dev cni0 nodad
+		ip r a default via 192.0.2.7; ip -6 r a default via 2001:db8:a::7`)
+	n.sh("client", host("192.0.2.7/24", "2001:db8:a::7/64", nodeIP, nodeIP6))
+	n.sh("p1", host("10.244.1.10/24", "fd00:244:1::10/64", "10.244.1.1", "fd00:244:1::1"))
+	n.sh("p2", host("10.244.1.11/24", "fd00:244:1::11/64", "10.244.1.1", "fd00:244:1::1"))
+	return n
+}
+
+func host(v4, v6, via4, via6 string) string {
+	return fmt.Sprintf(`ip link set eth0 up; ip a a %s dev eth0; ip a a %s dev eth0 nodad
+		ip r a default via %s; ip -6 r a default via %s`, v4, v6, via4, via6)
+}
+
+func (n *node) add(name string) {
+	n.t.Helper()
+	done := make(chan error)
+	go func() { // the thread ends with it
+		runtime.LockOSThread()
+		h, err := netns.NewNamed(name)
+		n.names[name] = h
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() {
+		h := n.names[name]
+		h.Close()
+		if err := netns.DeleteNamed(name); err != nil {
+			n.t.Error(err)
+		}
+	})
+	n.sh(name, "ip link set lo up")
+}
+
+// in calls a function on a thread in a namespace.
+func (n *node) in(name string, do func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		if err := netns.Set(n.names[name]); err != nil {
+			done <- err
+			return
+		}
+		done <- do()
+	}()
+	return <-done
+}
+
+func (n *node) sh(at, script string) string {
+	n.t.Helper()
+	out, err := exec.Command("ip", "netns", "exec", at, "bash", "-ec", script).CombinedOutput()
+	if err != nil {
+		n.t.Fatalf("%s: %s: %v\n%s", at, script, err, out)
+	}
+	return string(out)
+}
+
+// serve answers at a port of a namespace with its name, and the address that it
+// was called from; then it says again what it is told.
+func (n *node) serve(name string, port int) {
+	n.t.Helper()
+	err := n.in(name, func() error {
+		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return err
+		}
+		u, err := net.ListenPacket("udp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return err
+		}
+		n.t.Cleanup(func() { l.Close(); u.Close() })
+		go acceptAll(name, l)
+		go answerAll(name, u)
+		return nil
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func acceptAll(name string, l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			fmt.Fprintf(c, "%s %s\n", name, bare(c.RemoteAddr()))
+			for lines := bufio.NewScanner(c); lines.Scan(); {
+				fmt.Fprintln(c, lines.Text())
+			}
+		}()
+	}
+}
+
+func answerAll(name string, u net.PacketConn) {
+	buf := make([]byte, 64)
+	for {
+		_, from, err := u.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		u.WriteTo([]byte(name+" "+bare(from)+"\n"), from)
+	}
+}
+
+func bare(a net.Addr) string {
+	at, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return err.Error()
+	}
+	return at.Addr().Unmap().String()
+}
+
+// open calls an address from a namespace and gives what it is told first.
+func (n *node) open(from, network, to string) (c net.Conn, told string, err error) {
+	err = n.in(from, func() error {
+		// That something is dropped shows in nothing but that no answer comes.
+		c, err = net.DialTimeout(network, to, time.Second)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if network == "udp" {
+		fmt.Fprintln(c, "hello")
+	}
+	c.SetReadDeadline(time.Now().Add(time.Second))
+	told, err = bufio.NewReader(c).ReadString('\n')
+	if err != nil {
+		c.Close()
+		return nil, "", err
+	}
+	c.SetReadDeadline(time.Time{})
+	return c, strings.TrimSpace(told), nil
+}
+
+// call is what becomes of one connection: who answered and what it saw, or
+// "refused" or "dropped".
+func (n *node) call(from, network, to string) string {
+	c, told, err := n.open(from, network, to)
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "refused"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "dropped"
+	case err != nil:
+		return err.Error()
+	}
+	c.Close()
+	return told
+}
+
+// expect holds that all of some calls from somewhere end alike, for TCP and UDP.
+func (n *node) expect(from, to, want string) {
+	n.t.Helper()
+	for _, network := range []string{"tcp", "udp"} {
+		if got := n.call(from, network, to); got != want {
+			n.t.Errorf("%s → %s %s: %q, want %q", from, network, to, got, want)
+		}
+	}
+}
+
+// says holds that a connection is alive.
+func (n *node) says(c net.Conn, what string) {
+	n.t.Helper()
+	fmt.Fprintln(c, what)
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	got, err := bufio.NewReader(c).ReadString('\n')
+	if strings.TrimSpace(got) != what || err != nil {
+		n.t.Errorf("connection says %q and %v, want %q", got, err, what)
+	}
+}
+
+// A daemon is a Backend in the node's namespace.
+type daemon struct {
+	*node
+	*Backend
+}
+
+func (n *node) start(o Options) *daemon {
+	n.t.Helper()
+	d := &daemon{node: n}
+	err := n.in("node", func() (err error) {
+		d.Backend, err = New(o)
+		return err
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	d.lookEach = 0
+	n.t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			n.t.Error(err)
+		}
+	})
+	return d
+}
+
+func (d *daemon) sync(p *plan.Plan) {
+	d.t.Helper()
+	if err := d.in("node", func() error { return d.Sync(d.t.Context(), p) }); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *daemon) apply(changes ...plan.Change) {
+	d.t.Helper()
+	if err := d.in("node", func() error { return d.Apply(d.t.Context(), changes) }); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *daemon) intact() bool {
+	d.t.Helper()
+	var ok bool
+	err := d.in("node", func() (err error) {
+		ok, err = d.Intact(d.t.Context())
+		return err
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return ok
+}
+
+func (n *node) cleanup() {
+	n.t.Helper()
+	if err := n.in("node", func() error { return Cleanup(context.Background()) }); err != nil {
+		n.t.Fatal(err)
+	}
+}
