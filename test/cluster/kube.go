@@ -125,3 +125,7 @@ func lock(path string) (unlock func(), err error) {
 	}
 	return func() { f.Close() }, nil
 }
+
+// EtcdURL is where the API server's etcd answers: for measures that need more
+// objects than the API server makes in good time.
+func (c *Cluster) EtcdURL() string { return c.etcdURL }

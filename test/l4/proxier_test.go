@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sallyport-ingress/sallyport/test/cluster"
 	"github.com/sallyport-ingress/sallyport/test/l4/lab"
@@ -210,9 +211,24 @@ func (p *proxier) stop(t *testing.T) {
 		return
 	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	<-p.done
+	p.awaitEnd(t)
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("sallyport-proxier: ended with %v after SIGTERM, want status 0", p.cmd.ProcessState)
+	}
+}
+
+// awaitEnd waits until it has ended; if it never does, what its goroutines wait
+// for is in its log.
+func (p *proxier) awaitEnd(t *testing.T) {
+	t.Helper()
+	end := time.NewTimer(10 * patience)
+	defer end.Stop()
+	select {
+	case <-p.done:
+	case <-end.C:
+		_ = p.cmd.Process.Signal(syscall.SIGABRT)
+		<-p.done
+		t.Fatalf("sallyport-proxier: did not end %v after it was told to", 10*patience)
 	}
 }
 

@@ -319,7 +319,7 @@ func TestEndsBeforeItIsReady(t *testing.T) {
 			return nil
 		})
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-		<-p.done
+		p.awaitEnd(t)
 		if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 			t.Errorf("ended with %v", p.cmd.ProcessState)
 		}

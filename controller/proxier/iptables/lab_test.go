@@ -133,20 +133,21 @@ func chains(t *testing.T, flavour string) map[string][]string {
 	return all
 }
 
-// A scene is a node between a client and two pods, all in namespaces of their
+// A scene is a node between a client, a pod of its own and another node's, all in namespaces of their
 // own, in which a test's thread moves about.
 type scene struct {
-	t                 *testing.T
-	node, client, pod netns.NsHandle
+	t                        *testing.T
+	node, client, pod, other netns.NsHandle
 }
 
 const (
 	clientAddress, nodeAddress = "192.0.2.7", "192.0.2.1"
-	onePod, otherPod           = "10.244.1.10", "10.244.1.11"
+	onePod, onePod6            = "10.244.1.10", "fd00:244:1::10"
+	otherPod, otherPod6        = "10.244.2.10", "fd00:244:2::10" // is no local one
 )
 
 func newScene(t *testing.T) *scene {
-	s := &scene{t: t, client: apart(t), pod: apart(t)}
+	s := &scene{t: t, client: apart(t), pod: apart(t), other: apart(t)}
 	s.node = apart(t)
 	for path, value := range map[string]string{
 		"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1", "ipv4/icmp_ratelimit": "0", "ipv6/icmp/ratelimit": "0",
@@ -157,8 +158,8 @@ func newScene(t *testing.T) *scene {
 		}
 	}
 	s.wire("client", s.client, []string{nodeAddress + "/24", "2001:db8::1/64"}, []string{clientAddress + "/24", "2001:db8::7/64"})
-	s.wire("pods", s.pod, []string{"10.244.1.1/24", "fd00:244:1::1/64"},
-		[]string{onePod + "/24", otherPod + "/24", "fd00:244:1::10/64", "fd00:244:1::11/64"})
+	s.wire("pod", s.pod, []string{"10.244.1.1/24", "fd00:244:1::1/64"}, []string{onePod + "/24", onePod6 + "/64"})
+	s.wire("other", s.other, []string{"10.244.2.1/24", "fd00:244:2::1/64"}, []string{otherPod + "/24", otherPod6 + "/64"})
 	// The node's own connections to a Service need a route before nat sends
 	// them elsewhere.
 	s.in(s.node, func() {

@@ -39,13 +39,6 @@ func changesTo(was, is *plan.Plan) []plan.Change {
 	return all
 }
 
-// reset ends a connection so that ipvs forgets it in ten seconds, not in two
-// minutes.
-func reset(c net.Conn) {
-	c.(*net.TCPConn).SetLinger(0)
-	c.Close()
-}
-
 // waitFor asks until something is true: ipvs itself takes its time.
 func (d *daemon) waitFor(what string, is func() bool) {
 	d.t.Helper()

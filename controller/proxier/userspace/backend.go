@@ -287,7 +287,7 @@ func (b *Backend) bring(f plan.Family, entries []entry) (plan.Refused, error) {
 		return nil, nil
 	}
 	if ok, err := intact(f, is.rules); err != nil || !ok {
-		return nil, errors.Join(fmt.Errorf("table %s of %s is not as it was made: %w", tableName, f, refused), err)
+		return nil, errors.Join(fmt.Errorf("table %s of %s is not as it was made: %v", tableName, f, refused), err)
 	}
 	return refused, nil
 }

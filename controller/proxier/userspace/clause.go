@@ -131,14 +131,6 @@ func fromInterface(name string, begins bool) clause {
 	}}
 }
 
-// leaving says that a packet is on its way out of the machine, or was so far.
-func leaving() clause {
-	return clause{"oif != 0", []expr.Any{
-		&expr.Meta{Key: expr.MetaKeyOIF, Register: register},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: make([]byte, 4)},
-	}}
-}
-
 func name16(s string) []byte {
 	b := make([]byte, unix.IFNAMSIZ)
 	copy(b, s)

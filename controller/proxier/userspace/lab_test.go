@@ -2,6 +2,7 @@ package userspace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -284,7 +285,9 @@ func dialogue(protocol plan.Protocol, to string, patience time.Duration) string 
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(patience))
 	if protocol == plan.UDP {
-		if _, err := c.Write([]byte("?")); err != nil {
+		// A reject on the way out fails the send with EPERM; its ICMP error is what
+		// a read then gets.
+		if _, err := c.Write([]byte("?")); err != nil && !errors.Is(err, unix.EPERM) {
 			return outcome(err)
 		}
 	}

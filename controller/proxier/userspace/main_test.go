@@ -24,6 +24,16 @@ const insideVariable = "SALLYPORT_USERSPACE_TEST_NETWORK"
 // sockets are made by goroutines on any thread, and so a thread's own network
 // would not do.
 func TestMain(m *testing.M) {
+	if os.Getenv(insideVariable) != "" {
+		lo, err := netlink.LinkByName("lo")
+		if err == nil {
+			err = netlink.LinkSetUp(lo)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "lo:", err)
+			os.Exit(1)
+		}
+	}
 	if os.Geteuid() != 0 || os.Getenv(insideVariable) != "" {
 		os.Exit(m.Run())
 	}
@@ -53,13 +63,6 @@ func TestMain(m *testing.M) {
 func needsNetwork(t *testing.T) {
 	t.Helper()
 	if os.Getenv(insideVariable) != "" {
-		lo, err := netlink.LinkByName("lo")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := netlink.LinkSetUp(lo); err != nil {
-			t.Fatal(err)
-		}
 		return
 	}
 	unavailable(t, "reason: no network namespace can be made: run the tests as root with CAP_SYS_ADMIN and CAP_NET_ADMIN")

@@ -68,9 +68,6 @@ func chains(f plan.Family, s *plan.Settings, m marks) []chain {
 			{protocol(plan.TCP), markConnection(m.take)},
 		}},
 		{name: verdictRefuse, rules: []rule{
-			// What this node sends is refused when it comes back in by lo: a reject on
-			// the way out would let send(2) fail with EPERM.
-			{leaving(), markPacket(m.take), leave()},
 			{protocol(plan.TCP), refuse(f, true)},
 			{refuse(f, false)},
 		}},

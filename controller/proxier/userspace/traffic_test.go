@@ -18,10 +18,7 @@ func at(s string, local bool) plan.Endpoint {
 	return plan.Endpoint{Address: netip.MustParseAddrPort(s), Weight: 1, Local: local}
 }
 
-func clusterIP(s string) plan.Frontend {
-	a := netip.MustParseAddrPort(s)
-	return plan.Frontend{Kind: plan.ClusterIP, Address: a.Addr(), Port: a.Port()}
-}
+func clusterIP(s string) plan.Frontend { return frontend(plan.ClusterIP, s) }
 
 func TestTraffic(t *testing.T) {
 	l := newLab(t)
