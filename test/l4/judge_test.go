@@ -15,15 +15,27 @@ import (
 // be dropped only wait.
 const atOnce = 24
 
-// send sends packets and says what was wrong with each that was not as it must be.
+// send sends packets and says what was wrong with each that was not as it must
+// be. What must stick follows each other, for each client: which endpoint two
+// first connections at the same time get is nobody's promise.
 func (w *world) send(packets []packet) []error {
 	findings := make([]error, len(packets))
+	chains := map[string][]int{}
+	for i, p := range packets {
+		name := strconv.Itoa(i)
+		if p.sticks {
+			name = p.from
+		}
+		chains[name] = append(chains[name], i)
+	}
 	slots := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
-	for i, p := range packets {
+	for _, chain := range chains {
 		slots <- struct{}{}
 		all.Go(func() {
-			findings[i] = w.judge(p)
+			for _, i := range chain {
+				findings[i] = w.judge(packets[i])
+			}
 			<-slots
 		})
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -161,30 +160,6 @@ func (p *proxier) metrics() (map[string]float64, error) {
 		}
 	}
 	return all, nil
-}
-
-// pending is the sum of what is queued and not programmed.
-var pendingMetric = regexp.MustCompile(`^kubeproxy_sync_proxy_rules_(service|endpoint)_changes_pending\b`)
-
-// settled is nil when nothing waits to be programmed.
-func (p *proxier) settled() error {
-	all, err := p.metrics()
-	if err != nil {
-		return err
-	}
-	found := 0
-	for name, value := range all {
-		if pendingMetric.MatchString(name) {
-			found++
-			if value != 0 {
-				return fmt.Errorf("%s is %v", name, value)
-			}
-		}
-	}
-	if found == 0 {
-		return fmt.Errorf("/metrics: no %v", pendingMetric)
-	}
-	return nil
 }
 
 func (p *proxier) text() string {

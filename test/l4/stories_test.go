@@ -159,13 +159,24 @@ func TestModeSwitch(t *testing.T) {
 			r.mode = m
 			r.generation = 0 // the same beacon as in a fresh start
 			r.run(t, clusterCIDR...)
-			r.expect(t, storyPackets)
 			if i > 0 {
-				same(t, "after the switch", fresh[m], state(t, r.Edge))
+				r.comesTo(t, fresh[m])
 			}
+			r.expect(t, storyPackets)
 			r.proxier.stop(t)
 		})
 	}
+}
+
+// comesTo waits until the edge's kernel holds just this.
+func (r *running) comesTo(t *testing.T, want []string) {
+	t.Helper()
+	cluster.Eventually(t, "the kernel's state is as it must be", func() error {
+		if got := state(t, r.Edge); !slices.Equal(got, want) {
+			return fmt.Errorf("(-want +got)\n%s", strings.Join(difference(want, got), "\n"))
+		}
+		return nil
+	})
 }
 
 // --cleanup leaves what was there before, to the last rule.
@@ -217,12 +228,7 @@ func TestDeleted(t *testing.T) {
 					}
 				}
 				r.becomes(t, storyPackets)
-				cluster.Eventually(t, "all is there again", func() error {
-					if got := state(t, r.Edge); !slices.Equal(got, during) {
-						return fmt.Errorf("%s", strings.Join(difference(during, got), "\n"))
-					}
-					return nil
-				})
+				r.comesTo(t, during)
 			})
 		}
 		for _, line := range before {

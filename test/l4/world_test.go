@@ -124,9 +124,17 @@ func (w *world) apply(t *testing.T) {
 	w.inForce(t)
 }
 
-// inForce waits until what was written last is programmed: until the beacon
-// answers, by when all of the generation is queued, and then until nothing is.
+// inForce waits until what was written last is in force. A beacon that answers
+// says that the round of its generation has begun; one that is written after
+// that and answers, that this round is over with all that belongs to it.
 func (w *world) inForce(t *testing.T) {
+	t.Helper()
+	w.seeBeacon(t)
+	w.write(t)
+	w.seeBeacon(t)
+}
+
+func (w *world) seeBeacon(t *testing.T) {
 	t.Helper()
 	for _, address := range beaconAddresses {
 		to := netip.AddrPortFrom(netip.MustParseAddr(address), w.beaconPort())
@@ -141,7 +149,6 @@ func (w *world) inForce(t *testing.T) {
 			return nil
 		})
 	}
-	cluster.Eventually(t, "all is programmed", w.proxier.settled)
 }
 
 // nodeAddresses are those that a masqueraded source may become.

@@ -100,6 +100,9 @@ func (b *Backend) Sync(ctx context.Context, p *plan.Plan) error {
 		}
 		failed = append(failed, err)
 	}
+	for _, f := range b.families() {
+		f.watch.toldAll(f)
+	}
 	return outcome(failed, refused)
 }
 
@@ -113,6 +116,12 @@ func unsupported(err error) bool {
 // Apply brings changes in.
 func (b *Backend) Apply(ctx context.Context, changes []plan.Change) error {
 	refused, failed := plan.Refused{}, []error(nil)
+	// What somebody else did just before must not be taken for what this does.
+	// One family's commits can be seen at the other's tables.
+	untouched := map[*family]bool{}
+	for _, f := range b.families() {
+		untouched[f] = f.watch.untouched(f)
+	}
 	for _, f := range b.families() {
 		var some []plan.Change
 		for _, c := range changes {
@@ -122,6 +131,11 @@ func (b *Backend) Apply(ctx context.Context, changes []plan.Change) error {
 		}
 		if len(some) > 0 {
 			failed = append(failed, f.apply(ctx, some, refused))
+		}
+	}
+	for f, was := range untouched {
+		if was {
+			f.watch.told(f)
 		}
 	}
 	return outcome(failed, refused)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -47,21 +48,50 @@ func (t tools) clean(ctx context.Context, r runner, f plan.Family) error {
 	}
 	var s script
 	for _, name := range slices.Sorted(maps.Keys(was)) {
-		b := &block{table: name}
-		for _, jump := range slices.Sorted(maps.Keys(was[name].jumps)) {
-			for range was[name].jumps[jump] {
-				b.tail("-D " + jump)
-			}
-		}
-		for _, c := range slices.Sorted(maps.Keys(was[name].ours)) {
-			b.gone(c)
-		}
-		s = append(s, b)
+		s = append(s, removal(name, was[name])...)
 	}
 	if err := t.commit(ctx, r, s); err != nil {
 		return fmt.Errorf("rules of %s could not be removed: %w", f, err)
 	}
 	return nil
+}
+
+// removal takes a table's jumps and chains away, those first that lead to
+// others, in blocks of a thousand chains: iptables-nft-restore takes time that
+// goes by their square.
+func removal(table string, was *saved) script {
+	now := &block{table: table}
+	for _, jump := range slices.Sorted(maps.Keys(was.jumps)) {
+		for range was.jumps[jump] {
+			now.tail("-D " + jump)
+		}
+	}
+	var own []string
+	for _, c := range slices.Sorted(maps.Keys(was.ours)) {
+		if rank(c) < 0 {
+			now.gone(c)
+			continue
+		}
+		own = append(own, c)
+	}
+	s := script{now}
+	slices.SortStableFunc(own, func(a, b string) int { return rank(a) - rank(b) })
+	for i, c := range own {
+		if i == 0 || now.headLines >= 1000 || rank(c) != rank(own[i-1]) {
+			now = &block{table: table}
+			s = append(s, now)
+		}
+		now.gone(c)
+	}
+	return s
+}
+
+// rank is a place in the order in which a port's chains lead to each other; no
+// two of the same place do. It is below 0 for chains that all ports share.
+func rank(name string) int {
+	return slices.IndexFunc([]string{bySource, byOrigin, clusterPool, localPool, slotGroup, endpointName}, func(first string) bool {
+		return strings.HasPrefix(name, first)
+	})
 }
 
 // anyTables says whether there can be rules. To have them saved where there are

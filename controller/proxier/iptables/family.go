@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
@@ -84,8 +85,18 @@ func (f *family) sync(ctx context.Context, p *plan.Plan, refused plan.Refused) e
 	}
 	f.ruleset = next
 	f.counts.only(ports)
-	f.watch.told(f)
 	return nil
+}
+
+// blockSize is how many chains are best told in one commit. For each rule
+// iptables-nft-restore goes through a list of all chains of the commit: blocks
+// of a thousand make 4,000 Services of two endpoints take a fifth of the time
+// that one takes. A legacy commit copies the table, and one is best.
+func (f *family) blockSize() int {
+	if f.kind == flavourNft {
+		return 1000
+	}
+	return math.MaxInt
 }
 
 // take makes the kernel hold ports and nothing else.
@@ -96,7 +107,7 @@ func (f *family) take(ctx context.Context, pr programmer, ports map[plan.ID]*pla
 	}
 	next := newRuleset(pr)
 	maps.Copy(next.ports, ports)
-	s := next.whole(was)
+	s := next.whole(was, f.blockSize())
 	if err := f.commit(ctx, f.runner, s); err != nil {
 		return nil, err
 	}
@@ -126,7 +137,6 @@ func (f *family) apply(ctx context.Context, changes []plan.Change, refused plan.
 	}
 	f.counts.restarted(s.written("nat"))
 	f.counts.change(f.ruleset.ports, changes)
-	f.watch.told(f)
 	return nil
 }
 

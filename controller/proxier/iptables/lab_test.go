@@ -97,6 +97,15 @@ func intact(t *testing.T, b *Backend) bool {
 	return well
 }
 
+// compares is Intact when all chains are due to be compared.
+func compares(t *testing.T, b *Backend) bool {
+	t.Helper()
+	for _, f := range b.families() {
+		f.watch = watch{}
+	}
+	return intact(t, b)
+}
+
 func run(t *testing.T, stdin, name string, args ...string) string {
 	t.Helper()
 	c := exec.Command(name, args...)

@@ -3,6 +3,7 @@ package iptables
 import (
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -31,5 +32,5 @@ func rendered(p *plan.Plan, f plan.Family) []byte {
 			rules.ports[id] = port
 		}
 	}
-	return rules.whole(nil).bytes()
+	return rules.whole(nil, math.MaxInt).bytes()
 }

@@ -19,23 +19,31 @@ func newRuleset(pr programmer) *ruleset {
 }
 
 // whole is the script that makes a kernel hold the ruleset, and takes what it
-// does not hold out of what was there.
-func (s *ruleset) whole(was map[string]*saved) script {
-	filter, nat := &block{table: "filter"}, &block{table: "nat"}
+// does not hold out of what was there. Chains that are a port's own lead nobody
+// anywhere before the trees do, and may come before them in blocks of some
+// chains each.
+func (s *ruleset) whole(was map[string]*saved, some int) script {
+	filter, own := &block{table: "filter"}, &block{table: "nat"}
+	all := script{filter}
 	for _, id := range sorted(slices.Collect(maps.Keys(s.ports))) {
 		p := s.port(s.ports[id])
 		s.filter.put(p.verdicts)
 		s.nat.put(p.served)
 		addAll(filter, p.filter)
-		addAll(nat, p.nat)
+		addAll(own, p.nat)
+		if own.headLines >= some {
+			all = append(all, own)
+			own = &block{table: "nat"}
+		}
 	}
 	addAll(filter, s.fixedFilter())
-	addAll(nat, s.fixedNat())
+	addAll(own, s.fixedNat())
 	s.filter.flush(filter)
-	s.nat.flush(nat)
-	finish(filter, was["filter"])
-	finish(nat, was["nat"])
-	return script{filter, nat}
+	s.nat.flush(own)
+	all = append(all, own)
+	finish(filter, was["filter"], all.written("filter"))
+	finish(own, was["nat"], all.written("nat"))
+	return all
 }
 
 func addAll(b *block, all []chain) {
@@ -44,8 +52,9 @@ func addAll(b *block, all []chain) {
 	}
 }
 
-// finish puts jumps in where they are missing and takes out what is too much.
-func finish(b *block, was *saved) {
+// finish puts jumps in where they are missing, and takes out what is not written
+// and was there.
+func finish(b *block, was *saved, written []string) {
 	if was == nil {
 		was = &saved{}
 	}
@@ -60,7 +69,7 @@ func finish(b *block, was *saved) {
 		}
 	}
 	kept := map[string]bool{}
-	for _, name := range b.written {
+	for _, name := range written {
 		kept[name] = true
 	}
 	for _, jump := range slices.Sorted(maps.Keys(was.jumps)) {

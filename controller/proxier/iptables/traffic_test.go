@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -97,6 +98,13 @@ func exchange(network, to string, patience time.Duration) (string, error) {
 		return "", err
 	}
 	defer c.Close()
+	if one, is := c.(*net.TCPConn); is {
+		// A reset leaves no connection that waits, whose port a later one could
+		// be masqueraded to.
+		if err := one.SetLinger(0); err != nil {
+			return "", err
+		}
+	}
 	if err := c.SetDeadline(until); err != nil {
 		return "", err
 	}
@@ -340,7 +348,7 @@ func (s *scene) keepAsking(stop <-chan struct{}, failures chan<- string) {
 			if tries == 0 {
 				failed = "nobody asked"
 			}
-			failures <- failed
+			failures <- failed + resent()
 			return
 		default:
 		}
@@ -350,4 +358,20 @@ func (s *scene) keepAsking(stop <-chan struct{}, failures chan<- string) {
 			}
 		}
 	}
+}
+
+// resent tells of connections that came to be only because their first packet
+// was sent once more, or is "".
+func resent() string {
+	text, err := os.ReadFile("/proc/thread-self/net/netstat")
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(string(text), "\n")
+	for i, name := range strings.Fields(lines[0]) {
+		if n := strings.Fields(lines[1])[i]; name == "TCPSynRetrans" && n != "0" {
+			return n + " first packets were sent again"
+		}
+	}
+	return ""
 }

@@ -7,25 +7,34 @@ import (
 
 // A watch remembers by what it would be known that somebody touched the tables.
 type watch struct {
-	mark    string    // what touched gave when all was well
-	scanned time.Time // when the tables were last compared
-	took    time.Duration
+	mark string    // what touched gave when all was well
+	at   time.Time // when all chains were last written or compared
+	took time.Duration
 }
 
-// Between two comparisons of all chains, idle time is so many times what the
-// last one took, and there is one after the longest time whatever happens.
+// Between two comparisons of all chains there is at least so many times what
+// the last one took, and at most the longest time.
 const (
 	idleShare   = 20
 	longestIdle = time.Minute
 )
 
-// told remembers how the tables are after this process wrote them.
+// untouched says whether nobody else wrote a table since all was well.
+func (w *watch) untouched(f *family) bool { return w.mark != "" && touched(f) == w.mark }
+
+// told remembers how the tables are after this process wrote some of them.
 func (w *watch) told(f *family) { w.mark = touched(f) }
+
+// toldAll remembers it after all was written.
+func (w *watch) toldAll(f *family) {
+	w.told(f)
+	w.at, w.took = time.Now(), 0
+}
 
 // Intact says whether the kernel still holds what it was told. Each time it
 // asks the kernel for a number that differs when anybody wrote a table: one
-// system call. Only where it does, all chains are compared, and after a minute
-// in any case.
+// system call. Only where it does are all chains compared, and after a minute
+// in any case; but no more than a twentieth of the time goes by with that.
 func (b *Backend) Intact(ctx context.Context) (bool, error) {
 	for _, f := range b.families() {
 		if f.ruleset == nil {
@@ -42,8 +51,8 @@ func (b *Backend) Intact(ctx context.Context) (bool, error) {
 func (f *family) intact(ctx context.Context) (bool, error) {
 	now := touched(f)
 	w, start := &f.watch, time.Now()
-	idle := start.Sub(w.scanned)
-	if idle < longestIdle && (now != "" && now == w.mark || idle < idleShare*w.took) {
+	idle := start.Sub(w.at)
+	if idle < idleShare*w.took || idle < longestIdle && now != "" && now == w.mark {
 		return true, nil
 	}
 	tables, err := f.read(ctx, f.runner)
@@ -53,7 +62,7 @@ func (f *family) intact(ctx context.Context) (bool, error) {
 	if !f.ruleset.matches("nat", tables["nat"]) || !f.ruleset.matches("filter", tables["filter"]) {
 		return false, nil
 	}
-	w.mark, w.scanned, w.took = now, start, time.Since(start)
+	w.mark, w.at, w.took = now, time.Now(), time.Since(start)
 	return true, nil
 }
 

@@ -100,6 +100,7 @@ func hooks(f plan.Family, s *plan.Settings, m marks) []chain {
 			rules: append(answers[:len(answers):len(answers)],
 				rule{packetHas(m.mine), accept()},
 				rule{jump("services")},
+				rule{packetHas(m.take), goTo("hand-over")},
 				rule{own(false, true), jump("node-address")},
 				rule{packetHas(m.take), goTo("hand-over")},
 			),

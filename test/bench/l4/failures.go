@@ -49,7 +49,7 @@ func (b *bench) failureRows(s *lab.Session) []lab.Row {
 	r.awaitFollowed(s, w, 0)
 	of := fmt.Sprintf("%d connections to ClusterIP and node port, to %d endpoints; %d changes", t.connections, len(t.by), changes)
 	if why := t.why(); why != "" {
-		of += "; " + why
+		of += "; " + why + "; " + l.served.lateness()
 	}
 	return []lab.Row{{
 		Measure:  fmt.Sprintf("connections failed, or made only by sending again, in %v of 10 changes a second and 2 restarts", b.attack),

@@ -48,6 +48,10 @@ func newLane(s *lab.Session, root *namespace, number int) *lane {
 		"ipv4/icmp_ratelimit":          "0",
 		"ipv4/ip_local_port_range":     "40000 60999",
 		"ipv4/conf/all/send_redirects": "0",
+		// A client that takes the port of a connection which has just ended may
+		// get that one's endpoint: the kernel's doing, and no proxier's.
+		"netfilter/nf_conntrack_tcp_timeout_close":     "1",
+		"netfilter/nf_conntrack_tcp_timeout_time_wait": "1",
 	})
 	// Clients open many connections one after the other.
 	l.client.sysctl(s, map[string]string{"ipv4/ip_local_port_range": "1024 65535"})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type pods struct {
 	mu   sync.Mutex
 	gone map[netip.Addr]time.Time // since when an address does not answer any more
+	late []time.Duration          // how long it was gone when a connection came all the same
 }
 
 // serve starts the pods until the session ends.
@@ -62,5 +64,19 @@ func (p *pods) isGone(at netip.Addr) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	since, leaving := p.gone[at]
-	return leaving && time.Now().After(since)
+	if !leaving || time.Now().Before(since) {
+		return false
+	}
+	p.late = append(p.late, time.Since(since))
+	return true
+}
+
+// lateness says how many connections came to addresses that were gone.
+func (p *pods) lateness() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.late) == 0 {
+		return "none came to an endpoint that was gone"
+	}
+	return fmt.Sprintf("%d came to endpoints that were gone for %s to %s", len(p.late), lab.MS(slices.Min(p.late)), lab.MS(slices.Max(p.late)))
 }

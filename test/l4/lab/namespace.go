@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ import (
 type Namespace struct {
 	name string
 	fd   *os.File
+	next atomic.Uint32 // see sourcePort
 }
 
 func newNamespace(name string) (*Namespace, error) {

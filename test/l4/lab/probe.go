@@ -72,13 +72,23 @@ type Flow struct {
 
 // Open connects. The socket stays in the namespace.
 func (p Probe) Open() (*Flow, error) {
+	for {
+		f, err := p.open()
+		if p.Network == "udp" && errors.Is(err, unix.EADDRINUSE) {
+			continue // a server has the port: on to the next one
+		}
+		return f, err
+	}
+}
+
+func (p Probe) open() (*Flow, error) {
 	d := net.Dialer{Timeout: p.Wait}
 	d.SetMultipathTCP(false)
-	if p.Source.IsValid() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(p.Source, 0))
-		if p.Network == "udp" {
-			d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.Source, 0))
-		}
+	switch {
+	case p.Network == "udp":
+		d.LocalAddr = &net.UDPAddr{IP: p.Source.AsSlice(), Port: p.From.sourcePort()}
+	case p.Source.IsValid():
+		d.LocalAddr = &net.TCPAddr{IP: p.Source.AsSlice()}
 	}
 	f := &Flow{}
 	err := p.From.Do(func() (err error) {
@@ -90,6 +100,13 @@ func (p Probe) Open() (*Flow, error) {
 	}
 	f.reader = bufio.NewReaderSize(f.conn, 512)
 	return f, nil
+}
+
+// sourcePort gives each datagram socket a port that none had before it: for a
+// kernel that remembers flows, a port that comes again is the old flow.
+func (n *Namespace) sourcePort() int {
+	const first, count = 33000, 32000
+	return first + int(n.next.Add(1)%count)
 }
 
 // Ask sends one line or datagram and waits for the answer to it.
