@@ -43,7 +43,7 @@ func modes() map[string]mode {
 		},
 		"ipvs": {
 			supported: ipvs.Supported, cleanup: ipvs.Cleanup, fallback: "iptables",
-			open: func(o *options, log *slog.Logger) (proxier.Backend, error) { return backend(ipvs.New(o.ipvs(log))) },
+			open:   func(o *options, log *slog.Logger) (proxier.Backend, error) { return backend(ipvs.New(o.ipvs(log))) },
 			render: func(w io.Writer, p *plan.Plan, o *options) error { return ipvs.Render(w, p, o.ipvs(nil)) },
 		},
 		"userspace": {

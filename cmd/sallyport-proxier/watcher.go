@@ -68,7 +68,9 @@ func (w *watcher) Programmed(r proxier.Round) {
 	now := time.Now()
 	w.state.Eligible(w.eligible())
 	w.state.Programmed(r.Begun, now)
-	w.ports.Sync(r.Plan.HealthChecks, r.Plan.Settings.NodePorts)
+	if r.Full || r.HealthChecks {
+		w.ports.Sync(r.Plan.HealthChecks, r.Plan.Settings.NodePorts)
+	}
 	if r.Full || len(r.Changes) > 0 {
 		w.metrics.Synced(now, r.Took, r.Full)
 	}

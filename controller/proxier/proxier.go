@@ -92,8 +92,10 @@ type Round struct {
 	Begun   time.Time // what was queued before that is in it
 	Changes []plan.Change
 	Full    bool // all was written, not what changed alone
-	Refused int  // ports that the kernel did not take
-	Took    time.Duration
+	// HealthChecks says that the plan's health checks changed.
+	HealthChecks bool
+	Refused      int // ports that the kernel did not take
+	Took         time.Duration
 	// Services and Endpoints count the objects that changed.
 	Services, Endpoints int
 	// Triggers are the times at which the endpoints of these changes changed in

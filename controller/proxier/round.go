@@ -25,7 +25,8 @@ func (p *Proxier) round(ctx context.Context) {
 	update := p.o.Planner.Update(snapshot, changes, !p.started || changes.Nodes)
 	r := &Round{
 		Plan: p.o.Planner.Plan(), Begun: begun, Changes: update.Changes, Triggers: update.Triggers,
-		Services: len(changes.Services), Endpoints: len(changes.Endpoints),
+		HealthChecks: update.HealthChecks,
+		Services:     len(changes.Services), Endpoints: len(changes.Endpoints),
 	}
 	if !p.started || update.Settings {
 		p.due, p.retry = true, time.Time{}

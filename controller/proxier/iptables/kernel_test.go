@@ -201,8 +201,25 @@ func TestIntact(t *testing.T) {
 			}
 		}
 		run(t, "", "iptables-"+flavour, "-t", "filter", "-A", "INPUT", "-j", "ACCEPT")
+		if f := b.v4; f.watch.untouched(f) {
+			t.Error("it cannot be seen that somebody wrote a rule")
+		}
 		if !intact(t, b) {
 			t.Error("somebody else's rule is taken for damage")
+		}
+	})
+}
+
+// What somebody else did just before a change is not taken for the change's.
+func TestDamageBeforeAChange(t *testing.T) {
+	eachFlavour(t, func(t *testing.T, flavour string) {
+		b := backend(t, flavour)
+		ports := many(2)
+		syncTo(t, b, planOf(settings(), ports[0]))
+		run(t, "", "iptables-"+flavour, "-t", "nat", "-F", "PREROUTING")
+		apply(t, b, changesOf(ports[1:])...)
+		if intact(t, b) {
+			t.Error("nothing was noticed")
 		}
 	})
 }

@@ -103,12 +103,10 @@ func (d *draft) passing(f plan.Frontend, t treatments, bare, counted string) []s
 		return []string{counted + "-g " + d.origins(f, t)}
 	}
 	pool := d.pool(t[plan.Elsewhere])
-	switch mark := d.markAlike(t); mark {
-	case "":
-		return []string{counted + "-g " + pool}
-	default:
+	if mark := d.markAlike(t); mark != "" {
 		return []string{bare + mark, counted + "-g " + pool}
 	}
+	return []string{counted + "-g " + pool}
 }
 
 // firewall is the chain that lets a frontend's sources through. What it does not

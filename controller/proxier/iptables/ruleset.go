@@ -169,6 +169,7 @@ func (pr programmer) probe(ports []*plan.Port) script {
 	return script{filter, nat}
 }
 
+// bodies are the rules of entries, without what leads to them.
 func bodies(entries []entry) []rule {
 	var rules []rule
 	for _, e := range entries {

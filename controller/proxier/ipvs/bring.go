@@ -2,30 +2,14 @@ package ipvs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 
-	"github.com/vishvananda/netlink"
-
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
-
-// A kernel is what of ours the kernel is known to hold, and the ways to change
-// it. Each change is noted when it has happened, so that what failed half way
-// can be brought on from where it is.
-type kernel struct {
-	table   table
-	run     runner
-	link    netlink.Link
-	servers map[server]*held
-	members map[member]bool
-	bound   map[netip.Addr]bool
-	// draining are the virtual servers with real servers that wait for the end
-	// of their connections.
-	draining map[server]bool
-}
 
 // A round brings a kernel in step with a wish. The steps of it are in an order
 // in which a port is never less protected than before or after, and answers
@@ -39,24 +23,18 @@ type round struct {
 	refused plan.Refused
 }
 
-// do runs the steps. Between those that protect and those that answer it calls
+// steps runs them. Between those that protect and those that answer it calls
 // protect, for rules that need the members. The error is one that is not about
 // a single port.
-func (r *round) do(ctx context.Context, protect func(context.Context) error) error {
+func (r *round) steps(ctx context.Context, protect func(context.Context) error) error {
 	if err := r.addMembers(ctx); err != nil {
 		return err
 	}
 	if err := protect(ctx); err != nil {
 		return err
 	}
-	for _, s := range slices.SortedFunc(maps.Keys(r.touched.servers), compareServers) {
-		if err := r.bringServer(s); err != nil {
-			id, owned := r.wish.owners[s]
-			if !owned {
-				return fmt.Errorf("%v: %w", s, err)
-			}
-			r.refused[id] = fmt.Errorf("%v: %w", s, err)
-		}
+	if err := r.bringServers(); err != nil {
+		return err
 	}
 	r.bind()
 	if err := r.unbind(); err != nil {
@@ -116,91 +94,113 @@ func (r *round) restore(ctx context.Context, verb string, due []member, done fun
 	return nil
 }
 
-// bringServer makes one virtual server what it is to be. That of a refused port
-// stays as it is: it could be one that nothing protects.
-func (r *round) bringServer(s server) error {
+// bringServers makes virtual servers what they are to be: first all that comes
+// comes, so that there is a real server at any time, then the rest goes. Nothing
+// becomes of a refused port: it could be one that nothing protects.
+func (r *round) bringServers() error {
+	due := slices.SortedFunc(maps.Keys(r.touched.servers), compareServers)
+	var calls []call
+	for _, s := range due {
+		if want, wanted := r.virtual(s); wanted {
+			calls = append(calls, r.coming(s, want)...)
+		}
+	}
+	if err := r.call(calls); err != nil {
+		return err
+	}
+	calls = nil
+	for _, s := range due {
+		want, wanted := r.virtual(s)
+		_, owned := r.wish.owners[s]
+		switch {
+		case wanted:
+			calls = append(calls, r.going(s, want)...)
+		case !owned && r.servers[s] != nil:
+			calls = append(calls, call{operation: deleteServer, server: s})
+		}
+	}
+	return r.call(calls)
+}
+
+// virtual is what a virtual server is to be, if its port isn't refused.
+func (r *round) virtual(s server) (virtual, bool) {
 	want, wanted := r.wish.virtual(s)
+	_, refused := r.refused[r.wish.owners[s]]
+	return want, wanted && !refused
+}
+
+func (r *round) coming(s server, want virtual) []call {
+	var calls []call
 	is := r.servers[s]
-	if _, refused := r.refused[r.wish.owners[s]]; wanted && refused {
-		return nil
-	}
 	switch {
-	case !wanted && is == nil, is == nil && len(want.reals) == 0:
+	case is == nil && len(want.reals) == 0:
 		return nil
-	case !wanted:
-		return r.deleteServer(s)
 	case is == nil:
-		if err := r.table.do(call{operation: addServer, server: s, schedule: want.schedule}); err != nil {
-			return fmt.Errorf("add: %w", err)
-		}
-		is = &held{want.schedule, map[netip.AddrPort]uint16{}}
-		r.servers[s] = is
+		is = &held{}
+		calls = append(calls, call{operation: addServer, server: s, schedule: want.schedule})
 	case is.schedule != want.schedule:
-		if err := r.table.do(call{operation: setServer, server: s, schedule: want.schedule}); err != nil {
-			return fmt.Errorf("change: %w", err)
-		}
-		is.schedule = want.schedule
+		calls = append(calls, call{operation: setServer, server: s, schedule: want.schedule})
 	}
-	return r.bringReals(s, is, want)
-}
-
-func (k *kernel) deleteServer(s server) error {
-	if err := k.table.do(call{operation: deleteServer, server: s}); err != nil {
-		return fmt.Errorf("delete: %w", err)
-	}
-	delete(k.servers, s)
-	delete(k.draining, s)
-	return nil
-}
-
-// bringReals adds first and takes away last, so that there is always one.
-func (r *round) bringReals(s server, is *held, want virtual) error {
 	for _, at := range slices.SortedFunc(maps.Keys(want.reals), netip.AddrPort.Compare) {
 		weight, there := is.reals[at]
 		c := call{operation: addReal, server: s, real: at, weight: want.reals[at]}
 		if there {
 			c.operation = setReal
 		}
-		if there && weight == c.weight {
-			continue
+		if !there || weight != c.weight {
+			calls = append(calls, c)
 		}
-		if err := r.table.do(c); err != nil {
-			return fmt.Errorf("real server %s: %w", at, err)
-		}
-		is.reals[at] = c.weight
 	}
+	return calls
+}
+
+// going takes real servers away: at once or, by weight 0, as soon as reap finds
+// them idle.
+func (r *round) going(s server, want virtual) []call {
+	is := r.servers[s]
+	if is == nil {
+		return nil
+	}
+	var calls []call
+	drains := want.schedule.drains(s.Protocol)
 	for _, at := range slices.SortedFunc(maps.Keys(is.reals), netip.AddrPort.Compare) {
 		if _, wanted := want.reals[at]; wanted {
 			continue
 		}
-		if err := r.takeReal(s, is, want, at); err != nil {
-			return fmt.Errorf("real server %s: %w", at, err)
+		switch {
+		case !drains:
+			calls = append(calls, call{operation: deleteReal, server: s, real: at})
+		case is.reals[at] != 0:
+			calls = append(calls, call{operation: setReal, server: s, real: at})
 		}
 	}
-	if len(is.reals) == 0 {
-		return r.deleteServer(s)
+	if drains && len(is.reals) > len(want.reals) {
+		r.draining[s] = true
 	}
-	return nil
+	if len(want.reals) == 0 && (!drains || len(is.reals) == 0) {
+		return []call{{operation: deleteServer, server: s}}
+	}
+	return calls
 }
 
-// takeReal takes a real server away, at once or, with weight 0, as soon as reap
-// finds it idle.
-func (r *round) takeReal(s server, is *held, want virtual, at netip.AddrPort) error {
-	if !want.schedule.drains(s.Protocol) {
-		if err := r.table.do(call{operation: deleteReal, server: s, real: at}); err != nil {
-			return err
+// call makes calls and refuses the ports for which one fails.
+func (r *round) call(calls []call) error {
+	failed, err := r.do(calls)
+	for i, failure := range failed {
+		if failure == nil {
+			continue
 		}
-		delete(is.reals, at)
-		return nil
-	}
-	if is.reals[at] != 0 {
-		if err := r.table.do(call{operation: setReal, server: s, real: at}); err != nil {
-			return err
+		s := calls[i].server
+		failure = fmt.Errorf("%v: %w", calls[i], failure)
+		id, owned := r.wish.owners[s]
+		switch {
+		case !owned:
+			err = errors.Join(err, failure)
+		case r.refused[id] == nil:
+			r.refused[id] = failure
 		}
-		is.reals[at] = 0
 	}
-	r.draining[s] = true
-	return nil
+	return err
 }
 
 // bind puts the VIPs on our device. What comes to them is answered from then on.
@@ -209,7 +209,7 @@ func (r *round) bind() {
 		if r.bound[a] {
 			continue
 		}
-		if err := bind(r.link, a); err != nil {
+		if err := r.device.bind(a); err != nil {
 			for _, id := range r.wish.usersOf(ofVIP(a), r.among) {
 				r.refused[id] = err
 			}
@@ -224,7 +224,7 @@ func (r *round) unbind() error {
 		if !r.bound[a] {
 			continue
 		}
-		if err := unbind(r.link, a); err != nil {
+		if err := r.device.unbind(a); err != nil {
 			return err
 		}
 		delete(r.bound, a)
@@ -246,49 +246,4 @@ func (r *round) vips(pick func(member) bool) []netip.Addr {
 	}
 	slices.SortFunc(all, netip.Addr.Compare)
 	return all
-}
-
-// reap deletes the real servers that have drained, and the virtual servers that
-// have none left. It asks for those alone that have something to drain.
-func (k *kernel) reap(w *wish) error {
-	for s := range k.draining {
-		if err := k.reapServer(s, w); err != nil {
-			return fmt.Errorf("%v: %w", s, err)
-		}
-	}
-	return nil
-}
-
-func (k *kernel) reapServer(s server, w *wish) error {
-	is, want := k.servers[s], virtual{}
-	if is == nil {
-		delete(k.draining, s)
-		return nil
-	}
-	want, _ = w.virtual(s)
-	reals, err := k.table.reals(s)
-	if err != nil {
-		return err
-	}
-	left := false
-	for at := range is.reals {
-		if _, wanted := want.reals[at]; wanted {
-			continue
-		}
-		if reals[at].connections > 0 {
-			left = true
-			continue
-		}
-		if err := k.table.do(call{operation: deleteReal, server: s, real: at}); err != nil {
-			return err
-		}
-		delete(is.reals, at)
-	}
-	if len(is.reals) == 0 {
-		return k.deleteServer(s)
-	}
-	if !left {
-		delete(k.draining, s)
-	}
-	return nil
 }

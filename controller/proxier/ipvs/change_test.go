@@ -101,9 +101,9 @@ type counting struct {
 	calls []call
 }
 
-func (c *counting) do(one call) error {
-	c.calls = append(c.calls, one)
-	return c.table.do(one)
+func (c *counting) do(calls []call) ([]error, error) {
+	c.calls = append(c.calls, calls...)
+	return c.table.do(calls)
 }
 
 // A second process changes nothing where all is right.
@@ -157,7 +157,8 @@ func TestKernelCleanup(t *testing.T) {
 	n.sh("node", "for t in nat mangle filter; do iptables-legacy -t $t -S; ip6tables-legacy -t $t -S; done; sysctl -qw net.ipv4.vs.conntrack=1"+foreign)
 	theirs := server{netip.MustParseAddr("10.96.7.7"), 80, plan.TCP}
 	d := n.start(Options{})
-	if err := d.kernel.table.do(call{operation: addServer, server: theirs, schedule: schedule{Name: "rr"}}); err != nil {
+	failed, err := d.handle.do([]call{{operation: addServer, server: theirs, schedule: schedule{Name: "rr"}}})
+	if err := errors.Join(append(failed, err)...); err != nil {
 		t.Fatal(err)
 	}
 	before := n.state()
@@ -202,7 +203,9 @@ func TestKernelIntact(t *testing.T) {
 		n.expect("client", "10.96.0.10:80", "p1 10.244.1.1")
 		n.expect("client", "10.96.0.10:81", "refused")
 	}
-	if err := n.in("node", func() error { return d.handle.handle.Flush() }); err != nil {
+	const flush = 17 // IPVS_CMD_FLUSH
+	failed, err := d.handle.wire.send([]request{{flush, nil}})
+	if err := errors.Join(append(failed, err)...); err != nil {
 		t.Fatal(err)
 	}
 	if d.intact() {
@@ -253,11 +256,20 @@ type refusing struct {
 	port uint16
 }
 
-func (r refusing) do(c call) error {
-	if c.server.Port == r.port {
-		return unix.ENOMEM
+func (r refusing) do(calls []call) ([]error, error) {
+	all := make([]error, len(calls))
+	for i, c := range calls {
+		all[i] = unix.ENOMEM
+		if c.server.Port == r.port {
+			continue
+		}
+		failed, err := r.table.do([]call{c})
+		if err != nil {
+			return nil, err
+		}
+		all[i] = failed[0]
 	}
-	return r.table.do(c)
+	return all, nil
 }
 
 func other() []*plan.Port {

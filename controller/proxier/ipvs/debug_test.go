@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"testing"
 	"time"
-	"os"
-	"runtime/pprof"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -23,16 +21,12 @@ func TestKernelZZ(t *testing.T) {
 			p.Ports[x.ID] = x
 		}
 	}
-	f, _ := os.Create("/tmp/ipvsexp/prof")
-	pprof.StartCPUProfile(f)
 	start := time.Now()
 	d.sync(p)
 	t.Log("1000 services", time.Since(start))
 	start = time.Now()
 	d.sync(p)
 	t.Log("again", time.Since(start))
-	pprof.StopCPUProfile()
-	f.Close()
 	var ends []string
 	for i := range 5000 {
 		ends = append(ends, fmt.Sprintf("10.244.%d.%d:80", i/250+2, i%250+1))

@@ -21,6 +21,12 @@ const deviceName = "sallyport-ipvs"
 // foreignDevice is kube-proxy's: its addresses are Services', not the node's.
 const foreignDevice = "kube-ipvs0"
 
+// A device is the dummy device, and a socket for its addresses.
+type device struct {
+	link   netlink.Link
+	handle *netlink.Handle
+}
+
 // ensureDevice gives our device, made and set up where need be.
 func ensureDevice() (netlink.Link, error) {
 	link, err := findDevice()
@@ -108,15 +114,15 @@ func addressOf(a netip.Addr) *netlink.Addr {
 	return made
 }
 
-func bind(link netlink.Link, a netip.Addr) error {
-	if err := netlink.AddrReplace(link, addressOf(a)); err != nil {
+func (d *device) bind(a netip.Addr) error {
+	if err := d.handle.AddrReplace(d.link, addressOf(a)); err != nil {
 		return fmt.Errorf("address %s: add to %s: %w", a, deviceName, err)
 	}
 	return nil
 }
 
-func unbind(link netlink.Link, a netip.Addr) error {
-	err := netlink.AddrDel(link, addressOf(a))
+func (d *device) unbind(a netip.Addr) error {
+	err := d.handle.AddrDel(d.link, addressOf(a))
 	if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 		return fmt.Errorf("address %s: delete from %s: %w", a, deviceName, err)
 	}

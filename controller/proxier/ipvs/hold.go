@@ -11,7 +11,7 @@ import (
 // changed; ours, too.
 func (b *Backend) addressesHold() (bool, error) {
 	link, err := findDevice()
-	if err != nil || link == nil || link.Attrs().Index != b.kernel.link.Attrs().Index {
+	if err != nil || link == nil || link.Attrs().Index != b.kernel.device.link.Attrs().Index {
 		return false, err
 	}
 	if !b.watch.take() {

@@ -10,10 +10,14 @@ package ipvs
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -46,7 +50,9 @@ type Backend struct {
 	options Options
 	log     *slog.Logger
 	handle  kernelTable
+	netlink *netlink.Handle
 	watch   *watch
+	closers []func()
 
 	view     view
 	wish     *wish
@@ -80,30 +86,42 @@ func New(o Options) (*Backend, error) {
 		options: o, log: log, wish: newWish(), lookEach: 5 * time.Second,
 		rules: map[plan.Family][]tableText{},
 	}
-	var err error
-	if b.handle, err = openTable(); err != nil {
-		return nil, err
-	}
-	if b.counter, err = openTable(); err != nil {
-		b.handle.close()
-		return nil, err
-	}
-	if b.watch, err = openWatch(); err != nil {
-		b.handle.close()
-		b.counter.close()
+	if err := b.open(); err != nil {
+		b.Close()
 		return nil, err
 	}
 	b.kernel = &kernel{table: b.handle, run: run, draining: map[server]bool{}}
 	return b, nil
 }
 
+func (b *Backend) open() (err error) {
+	if b.handle, err = openTable(); err != nil {
+		return err
+	}
+	b.closers = append(b.closers, b.handle.close)
+	if b.counter, err = openTable(); err != nil {
+		return err
+	}
+	b.closers = append(b.closers, b.counter.close)
+	if b.netlink, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
+		return fmt.Errorf("netlink: %w", err)
+	}
+	b.closers = append(b.closers, b.netlink.Close)
+	if b.watch, err = openWatch(); err != nil {
+		return err
+	}
+	b.closers = append(b.closers, b.watch.close)
+	return nil
+}
+
 // Close ends the goroutine and the sockets.
 func (b *Backend) Close() error {
-	b.watch.close()
-	b.handle.close()
-	b.mu.Lock()
+	b.mu.Lock() // Connections may be using one
 	defer b.mu.Unlock()
-	b.counter.close()
+	for _, end := range b.closers {
+		end()
+	}
+	b.closers = nil
 	return nil
 }
 
@@ -191,7 +209,7 @@ func (b *Backend) round(ctx context.Context, next map[plan.ID]*piece, also *touc
 	refused := b.wish.replace(next, also)
 	b.mu.Unlock()
 	r := &round{kernel: b.kernel, wish: b.wish, among: next, touched: also, refused: refused}
-	err := r.do(ctx, protect)
+	err := r.steps(ctx, protect)
 	return r.refused, err
 }
 
@@ -199,7 +217,7 @@ func (b *Backend) round(ctx context.Context, next map[plan.ID]*piece, also *touc
 // there, and whether the node has other addresses than when it was last told.
 // It also deletes what has drained.
 func (b *Backend) Intact(ctx context.Context) (bool, error) {
-	if b.kernel.link == nil {
+	if b.kernel.device == nil {
 		return false, nil
 	}
 	if ok, err := b.addressesHold(); err != nil || !ok {
@@ -222,14 +240,14 @@ func (b *Backend) Intact(ctx context.Context) (bool, error) {
 func (b *Backend) Connections(context.Context) (map[plan.ID]uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	counted, err := b.counter.connections()
+	counted, err := b.counter.servers()
 	if err != nil {
 		return nil, err
 	}
 	all := map[plan.ID]uint64{}
-	for s, n := range counted {
+	for s, l := range counted {
 		if id, ok := b.wish.owners[s]; ok {
-			all[id] += n
+			all[id] += l.connections
 		}
 	}
 	return all, nil

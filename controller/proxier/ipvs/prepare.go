@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/moby/ipvs"
-
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
 
@@ -20,14 +18,15 @@ func (b *Backend) prepare(ctx context.Context) error {
 	}
 	_, ipv6 := b.families[plan.IPv6]
 	setSysctls(ctx, b.log, sysctls(ipv6, b.options.StrictARP, release()))
-	if err := b.setTimeouts(); err != nil {
+	o := b.options
+	if err := b.handle.setTimeouts(o.TCPTimeout, o.TCPFinTimeout, o.UDPTimeout); err != nil {
 		b.log.WarnContext(ctx, "timeouts not set", "error", err)
 	}
 	link, err := ensureDevice()
 	if err != nil {
 		return err
 	}
-	b.kernel.link = link
+	b.kernel.device = &device{link, b.netlink}
 	var families []plan.Family
 	for f := range b.families {
 		families = append(families, f)
@@ -54,14 +53,6 @@ func (b *Backend) findFamilies(ctx context.Context) error {
 		b.log.WarnContext(ctx, "IPv6 is not served", "error", err)
 	}
 	return nil
-}
-
-func (b *Backend) setTimeouts() error {
-	c := ipvs.Config{TimeoutTCP: b.options.TCPTimeout, TimeoutTCPFin: b.options.TCPFinTimeout, TimeoutUDP: b.options.UDPTimeout}
-	if c == (ipvs.Config{}) {
-		return nil
-	}
-	return b.handle.handle.SetConfig(&c)
 }
 
 // program writes the rules, and sweeps those away that an earlier process wrote

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 
-	"github.com/moby/ipvs"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -39,48 +38,39 @@ func Supported(ctx context.Context) error {
 	if _, err := chooseFlavour(ctx, run, plan.IPv4); err != nil {
 		return fmt.Errorf("ipvs: kernel without iptables: load the module iptable_nat: %w", err)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // probeMark is the mark of the virtual server that tries a scheduler: it takes
 // no traffic, as none has such a mark.
 const probeMark = 0x5a11704e
 
-// probe tries whether the kernel has ipvs and a scheduler. That a handle opens
-// says nothing.
+// probe tries whether the kernel has ipvs and a scheduler.
 func probe(ctx context.Context, scheduler string) error {
-	if !hasIPVS() {
+	t, err := openTable()
+	if err != nil {
 		loadModules(ctx, "ip_vs", "ip_vs_"+scheduler)
+		t, err = openTable()
 	}
-	if !hasIPVS() {
+	if errors.Is(err, unix.ENOENT) {
 		return errors.New("ipvs: kernel without ip_vs: load the module ip_vs, or use a kernel that has it")
 	}
-	k, err := openTable()
 	if err != nil {
-		return err
+		return fmt.Errorf("ipvs: %w", err)
 	}
-	defer k.close()
-	s := &ipvs.Service{FWMark: probeMark, AddressFamily: unix.AF_INET, SchedName: scheduler, Netmask: 0xffffffff}
-	err = k.handle.NewService(s)
+	defer t.close()
+	err = t.try(probeMark, scheduler)
 	if errors.Is(err, unix.ENOENT) {
 		loadModules(ctx, "ip_vs_"+scheduler)
-		err = k.handle.NewService(s)
+		err = t.try(probeMark, scheduler)
 	}
-	switch {
-	case errors.Is(err, unix.ENOENT):
+	if errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("ipvs: kernel without scheduler %s: load the module ip_vs_%s", scheduler, scheduler)
-	case err != nil && !errors.Is(err, unix.EEXIST):
-		return fmt.Errorf("ipvs: make a virtual server: %w", err)
 	}
-	if err := k.handle.DelService(s); err != nil {
-		return fmt.Errorf("ipvs: delete a virtual server: %w", err)
+	if err != nil {
+		return fmt.Errorf("ipvs: try a virtual server: %w", err)
 	}
 	return nil
-}
-
-func hasIPVS() bool {
-	_, err := netlink.GenlFamilyGet("IPVS")
-	return err == nil
 }
 
 // loadModules asks modprobe; whether it helped is seen afterwards.
@@ -130,13 +120,14 @@ func Cleanup(ctx context.Context) error {
 	return nil
 }
 
+// deleteServers deletes what owns finds to be ours.
 func deleteServers(ctx context.Context) error {
-	if !hasIPVS() {
-		return nil
-	}
 	t, err := openTable()
+	if errors.Is(err, unix.ENOENT) {
+		return nil // no ipvs here
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("ipvs: %w", err)
 	}
 	defer t.close()
 	k := &kernel{table: t, bound: map[netip.Addr]bool{}}
@@ -150,13 +141,16 @@ func deleteServers(ctx context.Context) error {
 	if k.members, err = readMembers(ctx, run); err != nil && !missing(err) {
 		return fmt.Errorf("ipvs: %w", err)
 	}
-	if k.servers, err = readTable(t, func(s server) bool { return k.owns(s, nil) }); err != nil {
+	servers, err := t.servers()
+	if err != nil {
 		return err
 	}
-	for s := range k.servers {
-		if err := k.deleteServer(s); err != nil {
-			return fmt.Errorf("%v: %w", s, err)
+	var calls []call
+	for s := range servers {
+		if k.owns(s, nil) {
+			calls = append(calls, call{operation: deleteServer, server: s})
 		}
 	}
-	return nil
+	failed, err := t.do(calls)
+	return errors.Join(append(failed, err)...)
 }

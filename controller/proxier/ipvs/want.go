@@ -120,3 +120,11 @@ func sortedIDs[V any](of map[plan.ID]V) []plan.ID {
 }
 
 func (s server) String() string { return fmt.Sprintf("%s %s port %d", s.Protocol, s.Address, s.Port) }
+
+func (c call) String() string {
+	verb := [...]string{"add", "change", "delete", "add", "change", "delete"}[c.operation]
+	if c.operation < addReal {
+		return fmt.Sprintf("%s %v", verb, c.server)
+	}
+	return fmt.Sprintf("%s %v to %s", verb, c.server, c.real)
+}

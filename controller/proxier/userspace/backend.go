@@ -36,6 +36,7 @@ type Backend struct {
 	udp    *datagrams
 
 	settings *plan.Settings // nil before the first Sync
+	ledger   *ledger
 	families map[plan.Family]*family
 }
 
@@ -43,7 +44,6 @@ type Backend struct {
 type family struct {
 	intake *intake
 	rules  []chain
-	ledger *ledger
 	// absent says that the machine doesn't have the family: its ports are nobody's.
 	absent bool
 }
@@ -76,71 +76,87 @@ func New(o Options) (*Backend, error) {
 	}, nil
 }
 
-// Sync makes the kernel and the listeners be what a plan says. Each family's
-// table is replaced in one step.
+// Sync makes the kernel and the listeners be what a plan says. The tables are
+// replaced in one step.
 func (b *Backend) Sync(_ context.Context, p *plan.Plan) error {
 	settings := p.Settings
 	b.settings = &settings
-	was := map[plan.ID]*plan.Port{}
-	for _, port := range p.Ports {
-		if v := b.ports.get(port.ID); v != nil {
-			was[port.ID] = v.port
-		}
-		b.serve(port)
-	}
-	refused := plan.Refused{}
 	for _, f := range families {
-		r, err := b.syncFamily(f, p)
-		if err != nil {
+		if err := b.open(f, b.families[f]); err != nil {
 			return err
 		}
-		maps.Copy(refused, r)
 	}
-	for _, id := range b.ports.ids() {
+	was, ports := b.served(), slices.Collect(maps.Values(p.Ports))
+	b.serve(ports)
+	refused, err := b.replace(p)
+	if err != nil {
+		return err
+	}
+	for _, f := range families {
+		if b.families[f].absent {
+			continue
+		}
+		if err := divert(f, b.marks.take); err != nil {
+			return fmt.Errorf("%s: %w", f, err)
+		}
+	}
+	for id := range was {
 		if p.Ports[id] == nil {
 			b.unserve(id)
 		}
 	}
 	b.restore(refused, was)
-	return b.result(refused, slices.Collect(maps.Values(p.Ports)))
+	return result(refused, ports)
 }
 
-// Apply brings changes in. What comes is known to the proxy before a rule sends
-// it connections, and what goes after none does.
+// Apply brings changes in: first what comes, so that the proxy knows it before a
+// rule sends it connections; then the rules; then what goes.
 func (b *Backend) Apply(_ context.Context, changes []plan.Change) error {
 	if b.settings == nil {
 		return errors.New("changes of a plan that was never brought in")
 	}
-	was := map[plan.ID]*plan.Port{}
-	entries := map[plan.Family][]entry{}
-	var come []*plan.Port
+	var (
+		entries           []entry
+		come, later, both []*plan.Port
+		was               = map[plan.ID]*plan.Port{}
+	)
 	for _, c := range changes {
-		e := entry{id: c.ID}
 		if v := b.ports.get(c.ID); v != nil {
 			was[c.ID] = v.port
 		}
-		if c.Is != nil {
+		switch {
+		case c.Is == nil:
+			entries = append(entries, entry{id: c.ID})
+			continue
+		case serves(b.settings, c.Is):
 			come = append(come, c.Is)
-			e.is = elements(b.settings, c.Is)
-			b.serve(c.Is)
+		default:
+			later = append(later, c.Is)
 		}
-		entries[c.ID.Family] = append(entries[c.ID.Family], e)
+		both = append(both, c.Is)
+		entries = append(entries, entry{c.ID, elements(b.settings, c.Is)})
 	}
-	refused := plan.Refused{}
-	for _, f := range families {
-		r, err := b.bring(f, entries[f])
-		if err != nil {
-			return err
-		}
-		maps.Copy(refused, r)
+	b.serve(come)
+	refused, err := b.bring(entries)
+	if err != nil {
+		return err
 	}
+	b.serve(later)
 	for _, c := range changes {
 		if c.Is == nil && refused[c.ID] == nil {
 			b.unserve(c.ID)
 		}
 	}
 	b.restore(refused, was)
-	return b.result(refused, come)
+	return result(refused, both)
+}
+
+// serves says whether anybody at all gets an endpoint of a port.
+func serves(s *plan.Settings, p *plan.Port) bool {
+	return slices.ContainsFunc(p.Frontends, func(f plan.Frontend) bool {
+		v := verdict(s, p, f)
+		return v == verdictCapture || v == verdictInside
+	})
 }
 
 // Intact says whether the rules, and the routes to the proxy, are there.
@@ -189,13 +205,15 @@ func (b *Backend) Close() error {
 	return errors.Join(failed...)
 }
 
-// serve has the proxy answer for a port, and ends UDP flows that no longer fit.
-func (b *Backend) serve(p *plan.Port) {
-	if p.Protocol == plan.SCTP {
-		return
+// serve has the proxy answer for ports, and ends UDP flows that no longer fit.
+func (b *Backend) serve(ports []*plan.Port) {
+	known := slices.DeleteFunc(slices.Clone(ports), func(p *plan.Port) bool {
+		return p.Protocol == plan.SCTP || b.families[p.Family].absent
+	})
+	b.ports.set(b.settings, known...)
+	for _, p := range known {
+		b.udp.prune(b.ports.get(p.ID), b.ports.keeps)
 	}
-	b.ports.set(b.settings, p)
-	b.udp.prune(b.ports.get(p.ID), b.ports.keeps)
 }
 
 func (b *Backend) unserve(id plan.ID) {
@@ -204,11 +222,20 @@ func (b *Backend) unserve(id plan.ID) {
 	}
 }
 
+// served are the ports that the proxy answers for.
+func (b *Backend) served() map[plan.ID]*plan.Port {
+	all := map[plan.ID]*plan.Port{}
+	for _, id := range b.ports.ids() {
+		all[id] = b.ports.get(id).port
+	}
+	return all
+}
+
 // restore has the proxy do again what the kernel still does.
 func (b *Backend) restore(refused plan.Refused, was map[plan.ID]*plan.Port) {
 	for id := range refused {
 		if p := was[id]; p != nil {
-			b.serve(p)
+			b.serve([]*plan.Port{p})
 		} else {
 			b.unserve(id)
 		}
@@ -216,7 +243,7 @@ func (b *Backend) restore(refused plan.Refused, was map[plan.ID]*plan.Port) {
 }
 
 // result is the error of a Sync or Apply of ports.
-func (b *Backend) result(refused plan.Refused, ports []*plan.Port) error {
+func result(refused plan.Refused, ports []*plan.Port) error {
 	for _, p := range ports {
 		if p.Protocol == plan.SCTP && refused[p.ID] == nil {
 			refused[p.ID] = errSCTP
@@ -228,38 +255,43 @@ func (b *Backend) result(refused plan.Refused, ports []*plan.Port) error {
 	return refused
 }
 
-// syncFamily opens a family's listeners, and replaces its rules.
-func (b *Backend) syncFamily(f plan.Family, p *plan.Plan) (plan.Refused, error) {
-	is := b.families[f]
-	if err := b.open(f, is); err != nil || is.absent {
-		return nil, err
+// replace has the kernel hold the rules for the settings, and a plan's elements.
+func (b *Backend) replace(p *plan.Plan) (plan.Refused, error) {
+	b.ledger = newLedger()
+	entries := b.entries(p)
+	whole := b.ledger.step(entries)
+	err := b.kernel.replace(b.tables(whole.come))
+	if err == nil {
+		return plan.Refused{}, nil
 	}
-	entries := b.entries(f, p)
-	is.rules = chains(f, b.settings, b.marks)
-	is.ledger = newLedger()
-	var refused plan.Refused
-	whole := is.ledger.step(entries)
-	err := b.kernel.replace(f, is.rules, whole.come)
-	if err != nil {
-		// A port is refused, or all is: without ports it will be seen.
-		whole.undo()
-		if also := b.kernel.replace(f, is.rules, nil); also != nil {
-			return nil, fmt.Errorf("table %s of %s: %w", tableName, f, also)
-		}
-		refused, err = b.bring(f, entries)
+	// A port is refused, or everything: without ports it will be seen.
+	whole.undo()
+	if also := b.kernel.replace(b.tables(nil)); also != nil {
+		return nil, fmt.Errorf("tables %s: %w", tableName, also)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return refused, divert(f, b.marks.take)
+	return b.bring(entries)
 }
 
-// entries are the ports of a family in the order of their names, so that the
-// same plan makes the same batch.
-func (b *Backend) entries(f plan.Family, p *plan.Plan) []entry {
+// tables are all that this machine has, for the settings.
+func (b *Backend) tables(come []element) []table {
+	var all []table
+	for _, f := range families {
+		is := b.families[f]
+		if is.absent {
+			continue
+		}
+		is.rules = chains(f, b.settings, b.marks)
+		all = append(all, table{f, is.rules, of(f, come)})
+	}
+	return all
+}
+
+// entries are the ports of a plan in the order of their names, so that the same
+// plan makes the same batch.
+func (b *Backend) entries(p *plan.Plan) []entry {
 	var all []entry
 	for _, id := range sortedIDs(p) {
-		if id.Family == f {
+		if !b.families[id.Family].absent {
 			all = append(all, entry{id, elements(b.settings, p.Ports[id])})
 		}
 	}
@@ -272,22 +304,21 @@ func sortedIDs(p *plan.Plan) []plan.ID {
 	return all
 }
 
-// bring has the kernel take changes of a family's ports. Where it refuses all of
-// several, something else is wrong than ports.
-func (b *Backend) bring(f plan.Family, entries []entry) (plan.Refused, error) {
-	is := b.families[f]
-	if is.absent {
-		return nil, nil
-	}
-	if is.ledger == nil {
-		return nil, fmt.Errorf("%s has no table", f)
-	}
-	refused := is.ledger.bring(entries, func(gone, come []element) error { return b.kernel.change(f, gone, come) })
+// bring has the kernel take changes of ports. Where it refuses some, and a table
+// isn't as it was made, something else is wrong than ports.
+func (b *Backend) bring(entries []entry) (plan.Refused, error) {
+	entries = slices.DeleteFunc(entries, func(e entry) bool { return b.families[e.id.Family].absent })
+	refused := b.ledger.bring(entries, b.kernel.change)
 	if len(refused) == 0 {
-		return nil, nil
+		return refused, nil
 	}
-	if ok, err := intact(f, is.rules); err != nil || !ok {
-		return nil, errors.Join(fmt.Errorf("table %s of %s is not as it was made: %v", tableName, f, refused), err)
+	for f, is := range b.families {
+		if is.absent {
+			continue
+		}
+		if ok, err := intact(f, is.rules); err != nil || !ok {
+			return nil, errors.Join(fmt.Errorf("table %s of %s is not as it was made: %v", tableName, f, refused), err)
+		}
 	}
 	return refused, nil
 }

@@ -155,7 +155,7 @@ func (d *datagrams) connect(f *flow, plainly bool) error {
 		if !ok {
 			return failed
 		}
-		up, p, err := d.dial.udp(e.Address, f.key.client, !plainly && f.choice.borrows(e))
+		up, p, err := d.dial.udp(e.Address, lent(f.key.client, f.to, e), !plainly && f.choice.borrows(e))
 		if err != nil {
 			failed = err
 			continue

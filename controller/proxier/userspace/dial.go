@@ -24,6 +24,16 @@ type dialer struct {
 	links *links // nil where no address is ever borrowed
 }
 
+// lent is the address under which an endpoint sees a client that is kept: its
+// own, with another port where the endpoint is the very address that the client
+// sent to. Two connections between the same two addresses and ports can't be.
+func lent(client, to netip.AddrPort, e plan.Endpoint) netip.AddrPort {
+	if e.Address == to {
+		return netip.AddrPortFrom(client.Addr(), 0)
+	}
+	return client
+}
+
 // tcp connects to an endpoint, from the client's address where that is to be
 // kept. A client address that can't be kept gives way to the node's own.
 func (d *dialer) tcp(ctx context.Context, to netip.AddrPort, client netip.AddrPort, borrow bool) (*net.TCPConn, error) {

@@ -53,20 +53,22 @@ func (d *directory) find(p plan.Protocol, at netip.AddrPort) (target, bool) {
 	return t, ok
 }
 
-// set brings a port in, new or changed.
-func (d *directory) set(s *plan.Settings, p *plan.Port) {
+// set brings ports in, new or changed, as one step.
+func (d *directory) set(s *plan.Settings, ports ...*plan.Port) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	v := d.services[p.ID]
-	if v == nil {
-		v = newService(s, p)
-		d.services[p.ID] = v
-	} else {
-		d.forget(v)
-		v.set(s, p)
-	}
-	for _, f := range p.Frontends {
-		d.fronts[frontOf(p, f)] = target{v, f}
+	for _, p := range ports {
+		v := d.services[p.ID]
+		if v == nil {
+			v = newService(s, p)
+			d.services[p.ID] = v
+		} else {
+			d.forget(v)
+			v.set(s, p)
+		}
+		for _, f := range p.Frontends {
+			d.fronts[frontOf(p, f)] = target{v, f}
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ type element struct {
 
 // A slot is where an element is.
 type slot struct {
+	family   plan.Family
 	set      string
 	protocol plan.Protocol // with port: 0 where the set has none
 	address  netip.Addr    // not valid where the set has none
@@ -49,13 +50,13 @@ func elements(s *plan.Settings, p *plan.Port) []element {
 	for _, f := range p.Frontends {
 		v := verdict(s, p, f)
 		if f.Kind == plan.NodePort {
-			all = append(all, element{slot{set: mapNodePorts, protocol: p.Protocol, port: f.Port}, v})
+			all = append(all, element{slot{family: p.Family, set: mapNodePorts, protocol: p.Protocol, port: f.Port}, v})
 			continue
 		}
-		at := slot{protocol: p.Protocol, address: f.Address, port: f.Port}
+		at := slot{family: p.Family, protocol: p.Protocol, address: f.Address, port: f.Port}
 		all = append(all, element{at.in(mapServices), v})
 		if f.Kind == plan.ClusterIP {
-			all = append(all, element{slot: slot{set: setClusterIPs, address: f.Address}})
+			all = append(all, element{slot: slot{family: p.Family, set: setClusterIPs, address: f.Address}})
 		}
 		if f.Sources == nil {
 			continue

@@ -14,13 +14,21 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
 
-// A kernel takes a table's contents. It is where tests make it refuse.
+// A kernel takes tables' contents. It is where tests make it refuse.
 type kernel interface {
-	// replace makes a family's table hold rules and elements and nothing else, in
-	// one step.
-	replace(f plan.Family, rules []chain, come []element) error
-	// change takes elements away and then adds others, in one step.
-	change(f plan.Family, gone, come []element) error
+	// replace makes tables hold what they are to hold and nothing else, all in one
+	// step.
+	replace(all []table) error
+	// change takes elements away and then adds others, of both families, in one
+	// step.
+	change(gone, come []element) error
+}
+
+// A table is all that one holds.
+type table struct {
+	family plan.Family
+	rules  []chain
+	is     []element
 }
 
 // netfilter is the kernel, by netlink.
@@ -71,13 +79,15 @@ func sets(t *nftables.Table) map[string]*nftables.Set {
 	return all
 }
 
-func (netfilter) replace(f plan.Family, rules []chain, come []element) error {
+func (netfilter) replace(all []table) error {
 	c, err := connect()
 	if err != nil {
 		return err
 	}
-	if err := build(c, tableOf(f, tableName), rules, come); err != nil {
-		return err
+	for _, t := range all {
+		if err := build(c, tableOf(t.family, tableName), t.rules, t.is); err != nil {
+			return err
+		}
 	}
 	return c.Flush()
 }
@@ -110,19 +120,32 @@ func build(c *nftables.Conn, t *nftables.Table, rules []chain, come []element) e
 	return each(all, come, c.SetAddElements)
 }
 
-func (netfilter) change(f plan.Family, gone, come []element) error {
+func (netfilter) change(gone, come []element) error {
 	c, err := connect()
 	if err != nil {
 		return err
 	}
-	all := sets(tableOf(f, tableName))
-	if err := each(all, gone, c.SetDeleteElements); err != nil {
-		return err
-	}
-	if err := each(all, come, c.SetAddElements); err != nil {
-		return err
+	for _, f := range families {
+		all := sets(tableOf(f, tableName))
+		if err := each(all, of(f, gone), c.SetDeleteElements); err != nil {
+			return err
+		}
+		if err := each(all, of(f, come), c.SetAddElements); err != nil {
+			return err
+		}
 	}
 	return c.Flush()
+}
+
+// of gives the elements of a family.
+func of(f plan.Family, all []element) []element {
+	var some []element
+	for _, e := range all {
+		if e.family == f {
+			some = append(some, e)
+		}
+	}
+	return some
 }
 
 // each queues elements for their sets, in messages that are not too long.

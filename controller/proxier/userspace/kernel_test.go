@@ -243,18 +243,20 @@ func (b bad) has(all []element) bool {
 	return slices.ContainsFunc(all, func(e element) bool { return e.port == b.port })
 }
 
-func (b bad) replace(f plan.Family, rules []chain, come []element) error {
-	if b.has(come) {
-		return errBad
+func (b bad) replace(all []table) error {
+	for _, t := range all {
+		if b.has(t.is) {
+			return errBad
+		}
 	}
-	return b.kernel.replace(f, rules, come)
+	return b.kernel.replace(all)
 }
 
-func (b bad) change(f plan.Family, gone, come []element) error {
+func (b bad) change(gone, come []element) error {
 	if b.has(come) {
 		return errBad
 	}
-	return b.kernel.change(f, gone, come)
+	return b.kernel.change(gone, come)
 }
 
 func TestRefused(t *testing.T) {

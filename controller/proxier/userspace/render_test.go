@@ -141,10 +141,12 @@ func TestRenderIsWhatIsProgrammed(t *testing.T) {
 	}
 	for name, p := range examples() {
 		t.Run(name, func(t *testing.T) {
+			var tables []table
 			for _, f := range families {
-				if err := (netfilter{}).replace(f, chains(f, &p.Settings, marksOf(DefaultMark)), unique(wanted(f, p))); err != nil {
-					t.Fatal(err)
-				}
+				tables = append(tables, table{f, chains(f, &p.Settings, marksOf(DefaultMark)), unique(wanted(f, p))})
+			}
+			if err := (netfilter{}).replace(tables); err != nil {
+				t.Fatal(err)
 			}
 			programmed := list()
 			clean(t)

@@ -117,6 +117,14 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
+// loopbackOf is a family's own address of every machine.
+func loopbackOf(f plan.Family) netip.Addr {
+	if f == plan.IPv4 {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return netip.IPv6Loopback()
+}
+
 // sentTo reads from a datagram's control messages where it was sent to.
 func sentTo(oob []byte) (netip.AddrPort, error) {
 	all, err := unix.ParseSocketControlMessage(oob)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -97,7 +96,7 @@ func (s *streams) connect(c *net.TCPConn, t target, o plan.Origin) *net.TCPConn 
 		if !ok {
 			return nil
 		}
-		up, err := s.dial.tcp(s.ctx, e.Address, client, choice.borrows(e))
+		up, err := s.dial.tcp(s.ctx, e.Address, lent(client, addrPort(c.LocalAddr()), e), choice.borrows(e))
 		if err == nil {
 			choice.settle(e)
 			return up
@@ -171,12 +170,4 @@ func half(to, from *net.TCPConn) {
 func reset(c *net.TCPConn) {
 	_ = c.SetLinger(0)
 	_ = c.Close()
-}
-
-// loopbackOf is a family's own address of every machine.
-func loopbackOf(f plan.Family) netip.Addr {
-	if f == plan.IPv4 {
-		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	}
-	return netip.IPv6Loopback()
 }

@@ -2,6 +2,8 @@ package userspace
 
 import (
 	"net/netip"
+	"os"
+	"slices"
 	"testing"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
@@ -45,13 +47,28 @@ func TestTraffic(t *testing.T) {
 		add(port("bridged", proto, plan.IPv4, []plan.Frontend{clusterIP("10.96.0.3:80")}, at("10.2.0.2:8080", true)))
 		add(port("dead", proto, plan.IPv4, []plan.Frontend{clusterIP("10.96.0.4:80")}, at("10.1.0.2:9", true), at("10.1.1.2:8080", true)))
 	}
+	// Endpoints on the node's own network, one at the very address of its Service.
+	node := &place{name: "node", enter: make(chan func())}
+	go func() {
+		for f := range node.enter {
+			f()
+		}
+	}()
+	t.Cleanup(func() { close(node.enter) })
+	node.serve(t, 8081)
+	for _, number := range []string{"81", "8081"} {
+		host := port("host-"+number, plan.TCP, plan.IPv4, []plan.Frontend{local(frontend(plan.ExternalIP, "192.0.2.1:"+number))}, at("192.0.2.1:8081", true))
+		host.Local = host.Cluster
+		add(host)
+	}
 	l.sync(t)
 	client, p0, p1, b0, b1 := l.client, l.pods[0], l.pods[1], l.pods[2], l.pods[3]
-	for _, row := range []struct {
-		from *place
-		to   string
-		want string
-	}{
+	for _, to := range []string{"192.0.2.1:81", "192.0.2.1:8081"} {
+		if got := ask(client, plan.TCP, to); got != "node 192.0.2.7" {
+			t.Errorf("from client to %s: %q, want the node's own server, with the client's address", to, got)
+		}
+	}
+	rows := []row{
 		{client, "10.96.0.1:80", "pod0 10.1.0.1"},
 		{client, "10.96.0.1:81", "refused"},
 		{client, "10.96.0.2:80", "refused"},
@@ -87,14 +104,44 @@ func TestTraffic(t *testing.T) {
 		{p1, "10.96.0.3:80", "bridged0 10.1.1.2"},
 		{client, "10.96.0.4:80", "pod1 10.1.1.1"},
 		{client, "10.96.0.4:80", "pod1 10.1.1.1"},
-	} {
+	}
+	check(t, rows)
+
+	// With br_netfilter, as above, packets pass the rules while the bridge has
+	// them; without, when the node's IP has them.
+	t.Run("without br_netfilter", func(t *testing.T) {
+		for _, name := range []string{"iptables", "ip6tables"} {
+			path := "/proc/sys/net/bridge/bridge-nf-call-" + name
+			if err := os.WriteFile(path, []byte("0"), 0); err != nil {
+				unavailable(t, "reason: br_netfilter isn't there to be switched off: load it: "+err.Error())
+			}
+			t.Cleanup(func() {
+				if err := os.WriteFile(path, []byte("1"), 0); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		check(t, slices.DeleteFunc(rows, func(r row) bool { return r.from != b0 && r.from != b1 }))
+	})
+}
+
+// A row is a question and the answer that is right.
+type row struct {
+	from *place
+	to   string
+	want string
+}
+
+func check(t *testing.T, rows []row) {
+	t.Helper()
+	for _, r := range rows {
 		for _, proto := range []plan.Protocol{plan.TCP, plan.UDP} {
 			from := "node"
-			if row.from != nil {
-				from = row.from.name
+			if r.from != nil {
+				from = r.from.name
 			}
-			if got := ask(row.from, proto, row.to); got != row.want {
-				t.Errorf("%s from %s to %s: %q, want %q", proto, from, row.to, got, row.want)
+			if got := ask(r.from, proto, r.to); got != r.want {
+				t.Errorf("%s from %s to %s: %q, want %q", proto, from, r.to, got, r.want)
 			}
 		}
 	}
