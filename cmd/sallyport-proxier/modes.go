@@ -29,10 +29,12 @@ func modes() map[string]mode {
 	return map[string]mode{
 		"nftables": {
 			supported: nftables.Supported, cleanup: nftables.Cleanup,
-			open: func(_ *options, log *slog.Logger) (proxier.Backend, error) {
-				return backend(nftables.New(nftables.Options{Log: log}))
+			open: func(o *options, log *slog.Logger) (proxier.Backend, error) {
+				return backend(nftables.New(nftables.Options{Log: log, Name: o.ServiceProxyName}))
 			},
-			render: func(w io.Writer, p *plan.Plan, _ *options) error { return nftables.Render(w, p) },
+			render: func(w io.Writer, p *plan.Plan, o *options) error {
+				return nftables.Render(w, p, nftables.Options{Name: o.ServiceProxyName})
+			},
 		},
 		"iptables": {
 			supported: iptables.Supported, cleanup: iptables.Cleanup,
@@ -96,13 +98,30 @@ func choose(ctx context.Context, wanted string) (name string, because, err error
 	return instead, err, nil
 }
 
-// cleanup removes what the modes put into the kernel, but for one of them.
-func cleanup(ctx context.Context, but string) error {
+// cleanup removes all that any mode put into the kernel.
+func cleanup(ctx context.Context) error {
+	return cleanupAll(ctx, modes())
+}
+
+// cleanupOthers removes what modes but the one in use have left of the
+// proxier of a name. The tables of other names are of proxiers that may be at
+// work beside it; in the modes without such names all is of the one proxier that
+// has none.
+func cleanupOthers(ctx context.Context, inUse, name string) error {
+	all := modes()
+	nft := all["nftables"]
+	nft.cleanup = func(ctx context.Context) error { return nftables.CleanupOne(ctx, name) }
+	if name != "" {
+		all = map[string]mode{}
+	}
+	all["nftables"] = nft
+	delete(all, inUse)
+	return cleanupAll(ctx, all)
+}
+
+func cleanupAll(ctx context.Context, all map[string]mode) error {
 	var failed []error
-	for name, m := range modes() {
-		if name == but {
-			continue
-		}
+	for name, m := range all {
 		if err := m.cleanup(ctx); err != nil {
 			failed = append(failed, fmt.Errorf("cleaning up %s: %w", name, err))
 		}

@@ -33,7 +33,7 @@ func proxierCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 	}
 	log := newLog(o, stderr)
 	if o.Cleanup {
-		if err := cleanup(ctx, ""); err != nil {
+		if err := cleanup(ctx); err != nil {
 			return err
 		}
 		log.Info("cleaned up")
@@ -79,7 +79,7 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 	watcher := newWatcher(o, mode, plans.Eligible, counters, log)
 	// Traffic goes the new way before the old one is taken out.
 	watcher.first = func() {
-		if err := cleanup(ctx, mode); err != nil {
+		if err := cleanupOthers(ctx, mode, o.ServiceProxyName); err != nil && ctx.Err() == nil {
 			log.Warn("what another mode left behind could not all be removed", "error", err)
 		}
 		debug.FreeOSMemory() // reading all objects took twice what holding them takes

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/sallyport-ingress/sallyport/controller/model"
@@ -80,9 +81,10 @@ func (w *watcher) Programmed(r proxier.Round) {
 	for _, t := range r.Triggers {
 		w.metrics.Latency(plan.IPv4, now.Sub(t))
 	}
-	w.noLocal.note(r)
-	for f, n := range w.noLocal {
-		w.metrics.NoLocalEndpoints(f, n.internal, n.external)
+	if w.noLocal.note(r) {
+		for f, n := range w.noLocal {
+			w.metrics.NoLocalEndpoints(f, n.internal, n.external)
+		}
 	}
 	switch {
 	case w.cleaner == nil:
@@ -97,8 +99,14 @@ func (w *watcher) Programmed(r proxier.Round) {
 	}
 }
 
-// Failed is told by the proxier.
-func (w *watcher) Failed(full bool) { w.metrics.Failed(full) }
+// Failed is told by the proxier. A Sync that failed is work that waits, also
+// where no object changed but somebody deleted what the kernel had.
+func (w *watcher) Failed(full bool) {
+	w.metrics.Failed(full)
+	if full {
+		w.state.Queued(time.Now())
+	}
+}
 
 // Restored is told by the proxier.
 func (w *watcher) Restored() { w.metrics.Restored() }
@@ -106,38 +114,40 @@ func (w *watcher) Restored() { w.metrics.Restored() }
 // counts are how many ports have endpoints, but none here by a policy Local.
 type counts map[plan.Family]struct{ internal, external int }
 
-func (c *counts) note(r proxier.Round) {
+// note is true where it may have changed something.
+func (c *counts) note(r proxier.Round) (changed bool) {
 	if *c == nil || r.Full {
 		*c = counts{plan.IPv4: {}, plan.IPv6: {}}
 		for _, p := range r.Plan.Ports {
 			c.add(p, 1)
 		}
-		return
+		return true
 	}
 	for _, change := range r.Changes {
-		c.add(change.Was, -1)
-		c.add(change.Is, 1)
+		was, is := c.add(change.Was, -1), c.add(change.Is, 1)
+		changed = changed || was || is
 	}
+	return changed
 }
 
-func (c counts) add(p *plan.Port, n int) {
+// add is true where the port counts.
+func (c counts) add(p *plan.Port, n int) bool {
 	if p == nil || len(p.Cluster) == 0 || len(p.Local) > 0 {
-		return
+		return false
+	}
+	local := func(internal bool) bool {
+		return slices.ContainsFunc(p.Frontends, func(f plan.Frontend) bool { return f.Local && (f.Kind == plan.ClusterIP) == internal })
 	}
 	of := c[p.Family]
-	for _, f := range p.Frontends {
-		if f.Local && f.Kind == plan.ClusterIP {
-			of.internal += n
-			break
-		}
+	if local(true) {
+		of.internal += n
 	}
-	for _, f := range p.Frontends {
-		if f.Local && f.Kind != plan.ClusterIP {
-			of.external += n
-			break
-		}
+	if local(false) {
+		of.external += n
 	}
+	counts := of != c[p.Family]
 	c[p.Family] = of
+	return counts
 }
 
 // problems are what is told to the cluster: those of the start, and those that

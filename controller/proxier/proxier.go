@@ -114,12 +114,16 @@ type Proxier struct {
 	last    time.Time // the end of the last round of changes
 
 	due     bool // a Sync is due: the kernel's state is unknown, or incomplete
+	unknown bool // the kernel failed altogether: nothing but a Sync helps
 	retry   time.Time
 	wait    time.Duration // before retry, after failures in a row
 	refused plan.Refused
 
 	reading []model.Problem // of the store
+	more    []model.Problem // of Options.More, as told last
 	known   map[model.Problem]bool
+
+	rounds tally // that the log does not have yet
 }
 
 // New makes a Proxier. It does nothing before Run.
@@ -137,6 +141,7 @@ func (p *Proxier) Run(ctx context.Context) error {
 		wake := p.wake()
 		select {
 		case <-ctx.Done():
+			p.flush()
 			return nil
 		case <-p.o.Store.Changed():
 			p.arrived = true
@@ -146,6 +151,8 @@ func (p *Proxier) Run(ctx context.Context) error {
 		case <-wake:
 		case <-check.C:
 			p.look(ctx)
+			p.refresh()
+			p.write(time.Now())
 		}
 		if now := time.Now(); p.arrived && !now.Before(p.last.Add(p.o.MinSync)) || p.due && !now.Before(p.retry) {
 			p.round(ctx)
@@ -179,5 +186,6 @@ func (p *Proxier) look(ctx context.Context) {
 		if p.sync(ctx, &Round{Plan: p.o.Planner.Plan(), Begun: time.Now()}) {
 			p.o.Observer.Restored()
 		}
+		p.publish()
 	}
 }

@@ -1,6 +1,7 @@
 package proxier
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,11 +32,15 @@ type lab struct {
 	changes  store.Changes
 
 	// What the kernel does next, by Service; "" is all of it.
-	fails  map[string]error
-	broken bool // somebody deleted it
-	took   []string
-	events []string
-	told   []model.Problem
+	fails map[string]error
+	// What the next Apply alone does.
+	applyFails error
+	broken     bool // somebody deleted it
+	took       []string
+	events     []string
+	told       []model.Problem
+	more       []model.Problem // what only the process can have
+	log        bytes.Buffer
 }
 
 func (l *lab) Changed() <-chan struct{} { return l.changed }
@@ -113,6 +118,10 @@ func (l *lab) Apply(_ context.Context, changes []plan.Change) error {
 		ids, names = append(ids, c.ID), append(names, c.ID.Name)
 	}
 	l.took = append(l.took, "apply "+strings.Join(names, " "))
+	if err := l.applyFails; err != nil {
+		l.applyFails = nil
+		return err
+	}
 	return l.result(ids)
 }
 
@@ -151,7 +160,8 @@ func run(t *testing.T, minSync time.Duration, test func(l *lab)) {
 		}}
 		p := New(Options{
 			Store: l, Planner: planner.New(planner.Options{NodeName: "n1", Detect: planner.DetectOptions{Mode: "ClusterCIDR"}}),
-			Backend: l, MinSync: minSync, Observer: l, Log: slog.New(slog.DiscardHandler),
+			Backend: l, MinSync: minSync, Observer: l, Log: slog.New(slog.NewTextHandler(&l.log, nil)),
+			More:   func() []model.Problem { return l.more },
 			Report: func(all []model.Problem) { l.told = all },
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -271,5 +281,100 @@ func TestMinSyncGathersChanges(t *testing.T) {
 		l.expect("the first comes at once", "apply web")
 		time.Sleep(time.Second)
 		l.expect("the others together", "apply web")
+	})
+}
+
+// Somebody has deleted an element that a change replaces: nobody waits for it.
+func TestWhatCantBeAppliedIsSynced(t *testing.T) {
+	run(t, 0, func(l *lab) {
+		l.settled = true
+		l.set("web", "10.244.1.10")
+		l.signal()
+		l.expect("the first", "sync 1")
+		l.applyFails = errors.New("no such element")
+		l.set("web", "10.244.1.11")
+		l.signal()
+		l.expect("a change that fails", "apply web", "sync 1")
+		time.Sleep(time.Hour)
+		l.expect("the Sync was taken")
+	})
+}
+
+// A kernel whose state is unknown is not taken for one that only refuses some
+// ports, and what it did not take is not forgotten when those are taken.
+func TestAFailureIsNotForgottenForARefusal(t *testing.T) {
+	run(t, 0, func(l *lab) {
+		l.settled = true
+		l.fails["bad"] = errors.New("no")
+		l.set("bad", "10.244.1.10")
+		l.set("web", "10.244.1.10")
+		l.signal()
+		l.expect("the first", "sync 2")
+		l.fails[""] = errors.New("no memory")
+		l.set("web", "10.244.1.11")
+		l.signal()
+		l.expect("a change that fails", "apply web", "sync 2")
+		delete(l.fails, "")
+		delete(l.fails, "bad")
+		l.set("bad", "10.244.1.11")
+		l.signal()
+		l.expect("a change of the other, meanwhile")
+		time.Sleep(time.Second)
+		l.expect("after 1 s", "sync 2")
+		time.Sleep(time.Hour)
+		l.expect("all was taken")
+	})
+}
+
+func TestAServiceThatFlapsFillsNoLog(t *testing.T) {
+	run(t, 0, func(l *lab) {
+		l.settled = true
+		for i := range 1000 {
+			l.set("web", fmt.Sprint("10.244.1.", i%250+1))
+			l.signal()
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		lines := strings.Split(strings.TrimSpace(l.log.String()), "\n")
+		if len(lines) > 12 {
+			t.Errorf("10 s of flapping are %d lines, the last of them %s", len(lines), lines[len(lines)-1])
+		}
+		changes := 0
+		for _, line := range lines {
+			var n int
+			if _, after, ok := strings.Cut(line, " changes="); ok {
+				_, _ = fmt.Sscan(after, &n)
+			}
+			changes += n
+		}
+		if changes != 1000 || !strings.Contains(lines[0], "services=a/web ") {
+			t.Errorf("%d changes of 1000 are told, the first as %s", changes, lines[0])
+		}
+	})
+}
+
+// What the process alone knows comes and goes without any round.
+func TestProblemsOfTheProcessAreToldWhenTheyChange(t *testing.T) {
+	run(t, 0, func(l *lab) {
+		l.settled = true
+		l.set("web", "10.244.1.10")
+		l.signal()
+		taken := model.Problem{Reason: "a port is taken"}
+		l.more = []model.Problem{taken}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !slices.Contains(l.told, taken) {
+			t.Errorf("told %v, want %v", l.told, taken)
+		}
+		l.more = nil
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if slices.Contains(l.told, taken) {
+			t.Errorf("still told %v", l.told)
+		}
+		if n := strings.Count(l.log.String(), "a port is taken"); n != 1 {
+			t.Errorf("logged %d times", n)
+		}
 	})
 }

@@ -41,8 +41,8 @@ func (p *Proxier) program(ctx context.Context, r *Round) {
 	switch {
 	case p.due && !time.Now().Before(p.retry):
 		p.sync(ctx, r)
-	case p.due && len(p.refused) == 0:
-		// The kernel failed altogether; the plan waits for its next chance.
+	case p.unknown:
+		// The plan waits for the kernel's next chance.
 	case len(r.Changes) > 0:
 		p.apply(ctx, r)
 	default:
@@ -56,13 +56,22 @@ func (p *Proxier) sync(ctx context.Context, r *Round) bool {
 	start := time.Now()
 	err := p.o.Backend.Sync(ctx, r.Plan)
 	clear(p.refused)
-	p.due = false
+	p.due, p.unknown = false, false
 	return p.done(ctx, r, time.Since(start), err)
 }
 
+// apply brings changes in, and all at once where that fails: most of the time
+// somebody else has deleted what a change was to replace, and a Sync puts that
+// right.
 func (p *Proxier) apply(ctx context.Context, r *Round) {
 	start := time.Now()
 	err := p.o.Backend.Apply(ctx, r.Changes)
+	if refused := (plan.Refused)(nil); err != nil && ctx.Err() == nil && !errors.As(err, &refused) {
+		p.log.Warn("the kernel is not as it was left: all is told again", "error", err)
+		p.o.Observer.Failed(false)
+		p.sync(ctx, r)
+		return
+	}
 	for _, c := range r.Changes {
 		delete(p.refused, c.ID) // it is refused again, or not
 	}
@@ -81,7 +90,7 @@ func (p *Proxier) done(ctx context.Context, r *Round, took time.Duration, err er
 	}
 	if err != nil {
 		p.wait = min(max(2*p.wait, time.Second), p.o.SyncPeriod)
-		p.due, p.retry = true, time.Now().Add(p.wait)
+		p.due, p.unknown, p.retry = true, true, time.Now().Add(p.wait)
 		p.log.Error("the kernel can't be told", "error", err, "again in", p.wait)
 		p.o.Observer.Failed(r.Full)
 		return false
@@ -93,8 +102,8 @@ func (p *Proxier) done(ctx context.Context, r *Round, took time.Duration, err er
 		p.due, p.retry = true, time.Now().Add(p.o.SyncPeriod)
 	}
 	r.Took, r.Refused = took, len(p.refused)
-	p.log.Info("programmed", "full", r.Full, "ports", len(r.Plan.Ports), "changes", len(r.Changes),
-		"refused", r.Refused, "took", took)
+	p.rounds.add(r)
+	p.write(time.Now())
 	p.o.Observer.Programmed(*r)
 	return true
 }
@@ -107,6 +116,18 @@ func (p *Proxier) report(s *store.Snapshot, c store.Changes) {
 			p.reading = append(p.reading, s.Problems[source]...)
 		}
 	}
+	p.publish()
+}
+
+// refresh tells all problems where those of the process are others than before:
+// they come and go without a round.
+func (p *Proxier) refresh() {
+	if p.started && p.o.More != nil && !slices.Equal(p.more, p.o.More()) {
+		p.publish()
+	}
+}
+
+func (p *Proxier) publish() {
 	all := slices.Concat(p.reading, p.o.Planner.Problems())
 	ids := slices.SortedFunc(maps.Keys(p.refused), plan.Compare)
 	for _, id := range ids {
@@ -117,7 +138,8 @@ func (p *Proxier) report(s *store.Snapshot, c store.Changes) {
 		})
 	}
 	if p.o.More != nil {
-		all = append(all, p.o.More()...)
+		p.more = p.o.More()
+		all = append(all, p.more...)
 	}
 	p.tell(all)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +32,15 @@ func compareContent[T any, P interface {
 		return same
 	}
 	return content
+}
+
+// compareSlice takes a slice that was written for one that changed. Endpoints
+// change most of all, and whoever plans with them sees what is the same.
+func compareSlice(was, is *discoveryv1.EndpointSlice) difference {
+	if was.ResourceVersion != "" && was.ResourceVersion != is.ResourceVersion {
+		return content
+	}
+	return compareContent(was, is)
 }
 
 func compareIngress(was, is *networkingv1.Ingress) difference {

@@ -121,7 +121,7 @@ func (s *Store) applySlice(key Key, is *discoveryv1.EndpointSlice, c *Changes) {
 	}
 	s.snapshot.Slices[owner][key.Name] = is
 	s.owners[key] = owner
-	if was == nil || compareContent(was, is) != same {
+	if was == nil || compareSlice(was, is) != same {
 		mark(&c.Endpoints, owner)
 	}
 }

@@ -66,6 +66,7 @@ func TestPacketsFromAPIServer(t *testing.T) {
 // The API server goes away and comes back: what was programmed serves, and
 // what changed meanwhile follows.
 func TestAPIServerGoesAway(t *testing.T) {
+	t.Parallel()
 	if uml.Inside() {
 		t.Skip("reason: as for TestPacketsFromAPIServer")
 	}

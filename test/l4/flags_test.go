@@ -26,6 +26,7 @@ current-context: x
 
 // A wrong value ends it at once, with status 2 and the flag's name.
 func TestWrongFlags(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nftables)
 	for _, wrong := range []string{
 		"--proxy-mode=ebpf", "--proxy-mode=", "--ipvs-scheduler=best", "--cluster-cidr=10.0.0.0/33", "--cluster-cidr=ten",

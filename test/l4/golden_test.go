@@ -18,6 +18,7 @@ var update = flag.Bool("update", false, "rewrite what testdata/*.txtar expect; t
 // TestGolden holds what each mode would program for an example, and which
 // problems it has: each file has objects, perhaps flags, and what `plan` prints.
 func TestGolden(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("testdata/*.txtar: %v, %v", files, err)

@@ -13,7 +13,7 @@ import (
 
 // atOnce is how many packets are under way together: most of those that must
 // be dropped only wait.
-const atOnce = 24
+const atOnce = 64
 
 // send sends packets and says what was wrong with each that was not as it must
 // be. What must stick follows each other, for each client: which endpoint two

@@ -54,6 +54,10 @@ func balanceRows() []row {
 		{name: "weights, round robin", steps: []step{{
 			objects: []thing{service("web", "80", balance("round-robin")), slice("web", "-a", weight("3"), p1), slice("web", "-b", weight("1"), n2a)},
 			also: func(t *testing.T, r *running) {
+				if r.mode == iptables {
+					r.share(t, "vip:80", "p1", 0.75) // its turns are for endpoints of equal weight
+					return
+				}
 				got := r.turns(t, "tcp", "vip:80", 40)
 				if n := got["p1"]; n != 30 || got["n2a"] != 10 {
 					t.Errorf("of 40 turns of weights 3 and 1: %v", got)
@@ -144,9 +148,6 @@ func hashRow(name, how string, eps thing) row {
 	return row{name: name, steps: []step{{
 		objects: []thing{service("web", "80 80/udp", nodePorts, balance(how)), eps},
 		also: func(t *testing.T, r *running) {
-			if r.mode == iptables {
-				t.Skip("reason: iptables has no hash of the source that every kernel knows: its README says that it is random there")
-			}
 			for _, place := range []string{"vip:80", "node6:80"} {
 				r.stays(t, "tcp", place)
 			}
@@ -182,9 +183,6 @@ func maglevRow() row {
 		{
 			objects: []thing{service("web", "80", balance("maglev")), endpoints("web", p1, p2, n2a, n2b)},
 			also: func(t *testing.T, r *running) {
-				if r.mode == iptables {
-					t.Skip("reason: iptables has no consistent hash: its README says that it is random there")
-				}
 				clear(of)
 				for i := 1; i <= lab.Clients; i++ {
 					of[i] = r.ask(t, i, "tcp", "vip:80")
@@ -193,9 +191,6 @@ func maglevRow() row {
 		}, {
 			objects: []thing{service("web", "80", balance("maglev")), endpoints("web", p1, p2, n2b)},
 			also: func(t *testing.T, r *running) {
-				if r.mode == iptables {
-					t.Skip("reason: as in the step before")
-				}
 				moved, stayed := 0, 0
 				for i, was := range of {
 					if now := r.ask(t, i, "tcp", "vip:80"); was != "n2a" && now != was {

@@ -101,6 +101,7 @@ func TestRestart(t *testing.T) {
 }
 
 func TestUserspaceRestart(t *testing.T) {
+	t.Parallel()
 	if uml.Inside() {
 		t.Skip("reason: User-mode Linux has no nftables, which userspace uses; it is tested outside")
 	}
@@ -141,6 +142,7 @@ func TestUDPFlowsAfterARestart(t *testing.T) {
 
 // Each mode takes away what another left.
 func TestModeSwitch(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	modes := []mode{nftables, iptables, userspace, nftables}
 	if uml.Inside() {
@@ -289,6 +291,7 @@ done`, program)
 
 // A kernel without ipvs: iptables instead, and everybody is told.
 func TestFallback(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	if _, err := os.Stat("/proc/net/ip_vs"); err == nil {
 		t.Skip("reason: this kernel has ipvs, so there is nothing to fall back from")

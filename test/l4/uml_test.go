@@ -14,6 +14,7 @@ const guestMemory = 1024
 
 // TestInUserModeLinux runs this binary's tests again in a kernel that has ipvs.
 func TestInUserModeLinux(t *testing.T) {
+	t.Parallel()
 	if uml.Inside() {
 		t.Skip("reason: this is User-mode Linux already")
 	}

@@ -25,6 +25,10 @@ perl -e '
     syscall(313, fileno($file), $none, 0) == 0 or $!{EEXIST} or print "$path: $!\n";
   }' <"$UML_FOLDER/modules" >"$UML_FOLDER/unloaded" 2>&1
 
+# So little memory would mean room for some thousand connections, and packets
+# dropped beyond.
+echo 65536 >/proc/sys/net/netfilter/nf_conntrack_buckets
+echo 262144 >/proc/sys/net/netfilter/nf_conntrack_max
 ip link set lo up
 # tty1 is what the host reads. A terminal would write CR LF and could stop.
 stty -F /dev/tty1 raw -echo -onlcr clocal

@@ -6,9 +6,10 @@
 // command writes to files is written to the host's, but for /dev, /proc, /sys,
 // /run and $TMPDIR, which are the guest's own.
 //
-// A guest has one processor. Inside are ip_vs with all schedulers, ipset, legacy iptables and ip6tables,
-// conntrack, dummy, veth, bridge, SCTP and network namespaces. There is no
-// nftables, and no kmod: all modules are loaded at the start.
+// A guest has one processor. Inside are ip_vs with all schedulers, ipset, legacy
+// iptables and ip6tables, conntrack, dummy, veth, bridge, SCTP and network
+// namespaces. There is no nftables, and no kmod: all modules are loaded at the
+// start.
 package uml
 
 import (

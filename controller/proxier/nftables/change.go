@@ -242,6 +242,9 @@ func (h *half) done(steps []step, c *change) {
 	for _, ch := range c.chains {
 		h.chains[ch.name] = len(ch.rules)
 	}
+	if len(c.chains)+len(c.timeouts) > 0 {
+		h.rules = nil
+	}
 	if len(c.timeouts) > 0 {
 		h.timeouts = h.withTimeouts(c)
 		h.chains[rememberC] = len(h.remember(h.timeouts))

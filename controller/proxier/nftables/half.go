@@ -66,7 +66,12 @@ type half struct {
 	known    map[entrance]bool // those whose chains are there
 	timeouts []time.Duration   // those that have sets
 	handle   uint64            // the table's
-	swept    int               // how many chains were needed when the others were deleted
+	// rules are hashes of those in each chain as the kernel tells of them, nil
+	// where we have written some since they were read.
+	rules map[string][]uint64
+	swept int // how many chains were needed when the others were deleted
+
+	strange []string // sets that were found and are nobody's
 
 	// kernel are elements that were found and not yet spoken for, by set and
 	// key, while a table is taken over; nil otherwise.

@@ -12,13 +12,18 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/proxier/nftables/wire"
 )
 
-// lookEvery is how often the elements are compared at most, and only after
-// somebody else changed nf_tables: that costs what there is.
-const lookEvery = 30 * time.Second
+// How long it is from a look at the elements to the next, which comes only after
+// somebody else changed nf_tables: it costs what there is, and so it is at least
+// restFactor times as long as it took.
+const (
+	lookSoonest = time.Second
+	lookEvery   = 30 * time.Second // at most
+	restFactor  = 50
+)
 
 // Intact asks the kernel for the number of its last change. If that isn't ours,
-// it looks whether the tables are ours and their chains whole; and, no more
-// often than every 30 seconds, whether all elements are there.
+// it looks whether the tables are ours and their rules untouched; and, as often
+// as lookEvery and restFactor say, whether all elements are there.
 func (b *Backend) Intact(ctx context.Context) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -27,35 +32,75 @@ func (b *Backend) Intact(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if generation != b.link.generation || b.link.foreign {
-		b.link.foreign, b.unsure = true, true
-		for _, h := range b.halves {
-			if whole, err := h.whole(); err != nil || !whole {
-				return false, err
-			}
+	foreign := generation != b.link.generation || b.link.foreign
+	b.unsure = b.unsure || foreign
+	for _, h := range b.halves {
+		if !foreign && h.rules != nil {
+			continue
+		}
+		if whole, err := h.whole(); err != nil || !whole {
+			return false, err
 		}
 	}
-	if b.unsure && b.now().Sub(b.lookedAt) >= lookEvery {
-		for _, h := range b.halves {
-			if same, err := h.same(); err != nil || !same {
-				return false, err
-			}
+	if b.unsure && b.now().Sub(b.lookedAt) >= b.pause {
+		if same, err := b.same(); err != nil || !same {
+			return false, err
 		}
-		b.unsure, b.lookedAt = false, b.now()
 	}
 	b.link.generation, b.link.foreign = generation, false
 	return true, nil
 }
 
-// whole says that a table is the one we made, with all its chains and as many
-// rules in each.
+// same says that each table has the elements that it should.
+func (b *Backend) same() (bool, error) {
+	start := b.now()
+	for _, h := range b.halves {
+		if same, err := h.same(); err != nil || !same {
+			return false, err
+		}
+	}
+	b.lookedAt = b.now()
+	b.unsure = false
+	b.pause = min(max(restFactor*b.lookedAt.Sub(start), lookSoonest), lookEvery)
+	return true, nil
+}
+
+// whole says that a table is the one we made, awake, with all its chains and
+// the rules in them that it had.
 func (h *half) whole() (bool, error) {
-	handle, err := h.conn.Table(h.wire, h.table)
-	if err != nil || handle != h.handle {
+	table, err := h.conn.Table(h.wire, h.table)
+	if err != nil || table.Handle != h.handle || table.Flags != 0 {
 		return false, err
 	}
-	chains, err := h.conn.Chains(h.wire, h.table)
-	return maps.Equal(chains, h.chains), err
+	for _, c := range append(h.hooks(h.settings), chain{name: h.marker(h.settings)}) {
+		if accepts, err := h.conn.Accepts(h.wire, h.table, c.name); err != nil || !accepts {
+			return false, err
+		}
+	}
+	rules, err := h.conn.Rules(h.wire, h.table)
+	if err != nil {
+		return false, err
+	}
+	if h.rules == nil && h.asMany(rules) {
+		h.rules = rules
+	}
+	return maps.EqualFunc(rules, h.rules, slices.Equal), nil
+}
+
+// asMany says that each chain has as many rules as it should. The kernel tells
+// of a rule in other bytes than it was told; so what we wrote is read back
+// before anybody else is likely to have replaced it.
+func (h *half) asMany(rules map[string][]uint64) bool {
+	n := 0
+	for name, want := range h.chains {
+		if len(rules[name]) != want {
+			return false
+		}
+		if want > 0 {
+			n++
+		}
+	}
+	return n == len(rules)
 }
 
 // same says that each set has the elements that it should.

@@ -24,11 +24,23 @@ import (
 // Options are what a Backend is made with.
 type Options struct {
 	Log *slog.Logger // nil for the default one
+	// Name parts several proxiers of one node: each has tables of its own. ""
+	// for the one that has no name. It is part of the tables' name, and so has
+	// letters, digits, '-', '_' and '.' alone, 200 at most.
+	Name string
+}
+
+func (o Options) table() string {
+	if o.Name == "" {
+		return tableName
+	}
+	return namedPrefix + o.Name
 }
 
 // A Backend keeps the tables of the network namespace in which it was made.
 type Backend struct {
 	log    *slog.Logger
+	table  string
 	link   *link
 	shards shards
 	halves map[plan.Family]*half
@@ -37,6 +49,7 @@ type Backend struct {
 	// be, and unsure that they are to be as soon as it is due again.
 	lookedAt time.Time
 	unsure   bool
+	pause    time.Duration // from a look at the elements to the next
 	now      func() time.Time
 
 	mu      sync.Mutex // held for halves, where counting reads them
@@ -60,6 +73,7 @@ func New(o Options) (*Backend, error) {
 	}
 	return &Backend{
 		log:     o.Log,
+		table:   o.table(),
 		link:    &link{conn: conn, kernel: conn},
 		shards:  newShards(),
 		halves:  map[plan.Family]*half{},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -78,9 +79,21 @@ func (f family) example(id plan.ID, balance plan.Balance) *plan.Port {
 	}
 }
 
-// Cleanup deletes both tables. It is no error if there are none, or if there is
-// no nf_tables at all.
+// Cleanup deletes the tables of all proxiers, whatever their Options.Name. It is
+// no error if there are none, or if there is no nf_tables at all.
 func Cleanup(ctx context.Context) error {
+	return cleanup(ctx, func(table string) bool {
+		return table == tableName || strings.HasPrefix(table, namedPrefix)
+	})
+}
+
+// CleanupOne is a Cleanup of the tables of one Options.Name.
+func CleanupOne(ctx context.Context, name string) error {
+	own := Options{Name: name}.table()
+	return cleanup(ctx, func(table string) bool { return table == own })
+}
+
+func cleanup(ctx context.Context, is func(table string) bool) error {
 	conn, err := wire.Open()
 	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EAFNOSUPPORT) {
 		return nil
@@ -93,28 +106,33 @@ func Cleanup(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := familyOf(f).cleanup(conn); err != nil {
+		if err := familyOf(f).cleanup(conn, is); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f family) cleanup(conn *wire.Conn) error {
-	handle, err := conn.Table(f.wire, f.table)
+func (f family) cleanup(conn *wire.Conn, is func(table string) bool) error {
+	tables, err := conn.Tables(f.wire)
 	absent := []error{unix.EINVAL, unix.EOPNOTSUPP, unix.EAFNOSUPPORT}
 	for _, a := range absent {
 		if errors.Is(err, a) {
 			return nil
 		}
 	}
-	if err != nil || handle == 0 {
+	if err != nil {
 		return err
 	}
-	var b wire.Batch
-	b.DelTable(f.wire, f.table)
-	if err := conn.Commit(&b, 0); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("table %s %s: %w", f.ip, f.table, err)
+	for _, t := range tables {
+		if !is(t.Name) {
+			continue
+		}
+		var b wire.Batch
+		b.DelTable(f.wire, t.Name)
+		if err := conn.Commit(&b, 0); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("table %s %s: %w", f.ip, t.Name, err)
+		}
 	}
 	return nil
 }

@@ -14,14 +14,16 @@ import (
 
 // Render writes both tables for a plan, as nft reads them: what a Sync makes of
 // an empty kernel. The error is w's.
-func Render(w io.Writer, p *plan.Plan) error {
+func Render(w io.Writer, p *plan.Plan, o Options) error {
 	out := bufio.NewWriter(w)
 	shards := newShards()
 	for i, f := range families {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		if err := newHalf(f, &p.Settings, nil).render(out, p, &shards); err != nil {
+		h := newHalf(f, &p.Settings, nil)
+		h.table = o.table()
+		if err := h.render(out, p, &shards); err != nil {
 			return err
 		}
 	}

@@ -16,10 +16,10 @@ func TestGolden(t *testing.T) {
 	for name, p := range examples() {
 		t.Run(name, func(t *testing.T) {
 			var got, again bytes.Buffer
-			if err := Render(&got, p); err != nil {
+			if err := Render(&got, p, Options{}); err != nil {
 				t.Fatal(err)
 			}
-			if err := Render(&again, p); err != nil || again.String() != got.String() {
+			if err := Render(&again, p, Options{}); err != nil || again.String() != got.String() {
 				t.Fatalf("the second time it is another text (%v): %s", err, cmp.Diff(got.String(), again.String()))
 			}
 			file := filepath.Join("testdata", name+".nft")

@@ -14,10 +14,12 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
 
-// The name of our table in both families, and of one that is never made.
+// The name of our table in both families, how it begins where there are several
+// proxiers, and of one that is never made.
 const (
-	tableName = "sallyport"
-	probeName = "sallyport-probe"
+	tableName   = "sallyport"
+	namedPrefix = "sallyport-for-"
+	probeName   = "sallyport-probe"
 )
 
 // schema is raised when sets change, or what a chain of some name does. A table

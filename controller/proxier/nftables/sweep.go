@@ -53,6 +53,6 @@ func (h *half) sweep() error {
 	for _, name := range stale {
 		delete(h.chains, name)
 	}
-	h.known = used
+	h.known, h.rules = used, nil
 	return nil
 }

@@ -39,7 +39,7 @@ func (b *Backend) syncFamily(ctx context.Context, f plan.Family, p *plan.Plan) (
 	if b.lacks[f] {
 		return nil, nil
 	}
-	h := newHalf(f, &p.Settings, b.link)
+	h := b.half(f, &p.Settings)
 	if b.halves[f] == nil {
 		if err := h.family.probe(b.link.conn); err != nil {
 			if f == plan.IPv4 {
@@ -56,7 +56,7 @@ func (b *Backend) syncFamily(ctx context.Context, f plan.Family, p *plan.Plan) (
 	}
 	old := b.halves[f]
 	if old == nil {
-		old = newHalf(f, &p.Settings, b.link)
+		old = b.half(f, &p.Settings)
 	}
 	refused, err := b.bring(ctx, h, old, p)
 	if err != nil {
@@ -65,17 +65,24 @@ func (b *Backend) syncFamily(ctx context.Context, f plan.Family, p *plan.Plan) (
 	b.mu.Lock()
 	b.halves[f] = h
 	b.mu.Unlock()
-	h.handle, err = b.link.conn.Table(h.wire, h.table)
+	table, err := b.link.conn.Table(h.wire, h.table)
+	h.handle = table.Handle
 	return refused, err
+}
+
+func (b *Backend) half(f plan.Family, s *plan.Settings) *half {
+	h := newHalf(f, s, b.link)
+	h.table = b.table
+	return h
 }
 
 // bring makes the kernel hold a plan, whatever it holds.
 func (b *Backend) bring(ctx context.Context, h, old *half, p *plan.Plan) (plan.Refused, error) {
-	handle, err := b.link.conn.Table(h.wire, h.table)
+	table, err := b.link.conn.Table(h.wire, h.table)
 	if err != nil {
 		return nil, err
 	}
-	if handle == 0 {
+	if table.Handle == 0 {
 		return b.build(ctx, h, b.fresh(h, old, p), nil)
 	}
 	chains, err := b.link.conn.Chains(h.wire, h.table)
@@ -192,7 +199,11 @@ func (h *half) find(chains map[string]int) error {
 	}
 	h.kernel = map[string]map[string]wire.Element{}
 	for _, name := range names {
-		if !isMember(name) && setOf(name).name != name || setOf(name).dynamic {
+		if !isOurs(name) {
+			h.strange = append(h.strange, name)
+			continue
+		}
+		if setOf(name).dynamic {
 			continue
 		}
 		all, err := h.conn.Elements(h.wire, h.table, name)
@@ -207,19 +218,22 @@ func (h *half) find(chains map[string]int) error {
 	return nil
 }
 
-// adopt takes over a table of this schema: chains that differ are rewritten,
-// what is missing added, what nobody wants deleted at last.
+// isOurs says that a set may be one of ours by its name.
+func isOurs(name string) bool {
+	return isMember(name) || slices.ContainsFunc(sets(), func(s set) bool { return s.name == name })
+}
+
+// adopt takes over a table of this schema: chains are rewritten, since nobody
+// knows what others did to them, what is missing is added, what nobody wants
+// deleted at last.
 func (b *Backend) adopt(ctx context.Context, h, old *half, p *plan.Plan, chains map[string]int) (plan.Refused, error) {
 	steps := b.fresh(h, old, p)
 	b.link.foreign = true
 	var first wire.Batch
 	stale := h.align(&first, steps, chains)
 	if err := b.link.commit(&first); err != nil {
-		if errors.Is(err, unix.EEXIST) || refusable(err) {
-			h.chains = map[string]int{}
-			return b.replace(ctx, h.again(), steps)
-		}
-		return nil, fmt.Errorf("table %s %s: %w", h.ip, h.table, err)
+		b.log.Info("the table is replaced", "family", h.ip, "reason", err)
+		return b.replace(ctx, h.again(), steps)
 	}
 	refused, err := h.apply(ctx, steps)
 	if err == nil {
@@ -234,14 +248,15 @@ func (b *Backend) adopt(ctx context.Context, h, old *half, p *plan.Plan, chains 
 
 // again forgets what was found, for a table that is replaced after all.
 func (h *half) again() *half {
-	h.kernel, h.timeouts = nil, nil
-	clear(h.known)
+	h.kernel, h.timeouts, h.strange = nil, nil, nil
+	h.chains, h.known = map[string]int{}, map[entrance]bool{}
 	return h
 }
 
 // align makes the chains that are there do what they should, and returns those
 // that nobody needs.
 func (h *half) align(b *wire.Batch, steps []step, found map[string]int) (stale []string) {
+	b.AddTable(h.wire, h.table) // wakes one that was made dormant
 	want := append(h.fixed(h.settings), h.hooks(h.settings)...)
 	c := change{known: map[entrance]bool{}}
 	for _, s := range steps {
@@ -255,30 +270,17 @@ func (h *half) align(b *wire.Batch, steps []step, found map[string]int) (stale [
 			want[i].rules = h.remember(h.timeouts)
 		}
 	}
+	h.known = c.known
 	marker := h.marker(h.settings)
-	_, same := found[marker]
-	var missing []chain
+	want = append(append(want, c.chains...), chain{name: marker})
 	for _, ch := range want {
-		if _, ok := found[ch.name]; !ok {
-			missing = append(missing, ch)
-		}
-	}
-	h.create(b, missing)
-	for _, ch := range append(want, c.chains...) {
-		n, ok := found[ch.name]
-		if ok && (!same || n != len(ch.rules) || ch.name == rememberC) {
-			h.rewrite(b, ch)
-		}
-		if ok || slices.ContainsFunc(want, func(o chain) bool { return o.name == ch.name }) {
-			h.chains[ch.name] = len(ch.rules)
-		}
+		b.AddChain(h.wire, h.table, ch.name, ch.hook) // one that is there gets its policy
 		delete(found, ch.name)
 	}
-	if !same {
-		h.create(b, []chain{{name: marker}})
+	for _, ch := range want {
+		h.rewrite(b, ch)
 	}
-	h.chains[marker] = 0
-	delete(found, marker)
+	h.note(want)
 	return slices.Sorted(maps.Keys(found))
 }
 
@@ -305,6 +307,9 @@ func (h *half) clear(stale []string) error {
 	}
 	for _, name := range stale {
 		b.DelChain(h.wire, h.table, name)
+	}
+	for _, name := range h.strange {
+		b.DelSet(h.wire, h.table, name)
 	}
 	if err := h.link.commit(&b); err != nil && !errors.Is(err, unix.EBUSY) {
 		return fmt.Errorf("table %s %s: leftovers: %w", h.ip, h.table, err)

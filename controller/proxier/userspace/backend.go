@@ -38,6 +38,7 @@ type Backend struct {
 	settings *plan.Settings // nil before the first Sync
 	ledger   *ledger
 	families map[plan.Family]*family
+	told     bool // that there is no IPv6
 }
 
 // A family is what there is of one.
@@ -91,14 +92,6 @@ func (b *Backend) Sync(_ context.Context, p *plan.Plan) error {
 	refused, err := b.replace(p)
 	if err != nil {
 		return err
-	}
-	for _, f := range families {
-		if b.families[f].absent {
-			continue
-		}
-		if err := divert(f, b.marks.take); err != nil {
-			return fmt.Errorf("%s: %w", f, err)
-		}
 	}
 	for id := range was {
 		if p.Ports[id] == nil {
@@ -162,10 +155,10 @@ func serves(s *plan.Settings, p *plan.Port) bool {
 // Intact says whether the rules, and the routes to the proxy, are there.
 func (b *Backend) Intact(context.Context) (bool, error) {
 	for f, is := range b.families {
-		if is.intake == nil {
-			if is.absent {
-				continue
-			}
+		if is.absent {
+			continue
+		}
+		if is.rules == nil {
 			return false, nil
 		}
 		for _, ask := range []func() (bool, error){
@@ -323,19 +316,39 @@ func (b *Backend) bring(entries []entry) (plan.Refused, error) {
 	return refused, nil
 }
 
-// open listens in a family, once. A machine may have no IPv6.
+// open makes a family ready, unless it is: its listeners, and the way to them. A
+// machine may have no IPv6, or none now; then IPv4 is served alone.
 func (b *Backend) open(f plan.Family, is *family) error {
-	if is.intake != nil || is.absent {
-		return nil
+	err := b.ready(f, is)
+	if err == nil || f == plan.IPv4 {
+		is.absent = false
+		return err
 	}
-	in, err := open(context.Background(), f, b.ports, b.tcp, b.udp, b.log)
-	if f == plan.IPv6 && lacking(err) {
-		is.absent = true
-		b.log.Warn("this machine has no IPv6: its Services are served by IPv4 alone", "err", err)
-		return nil
+	if !b.told {
+		b.told = true
+		b.log.Warn("IPv6 can't be served on this machine: Services are served by IPv4 alone", "err", err)
 	}
-	is.intake = in
-	return err
+	is.absent = true
+	return nil
+}
+
+func (b *Backend) ready(f plan.Family, is *family) error {
+	if is.intake == nil {
+		in, err := open(context.Background(), f, b.ports, b.tcp, b.udp, b.log)
+		if err != nil {
+			return err
+		}
+		is.intake = in
+	}
+	if is.rules == nil {
+		if err := probe(f); err != nil {
+			return fmt.Errorf("nftables for %s: %w", f, err)
+		}
+	}
+	if err := divert(f, b.marks.take); err != nil {
+		return fmt.Errorf("%s: %w", f, err)
+	}
+	return nil
 }
 
 // lacking says that an error means that the kernel doesn't have a family.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/netip"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -316,5 +317,43 @@ func TestSCTPIsRefused(t *testing.T) {
 	}
 	if !strings.Contains(nft(t, "list", "map", "ip", tableName, "services"), "10.96.0.1 . sctp . 80 : goto refuse") {
 		t.Error("SCTP to a ClusterIP isn't refused at once")
+	}
+}
+
+// Without IPv6 on lo there is no way to the proxy by it, and IPv4 is served all
+// the same; when IPv6 comes, the next Sync serves it.
+func TestWithoutIPv6(t *testing.T) {
+	b := backend(t)
+	const path = "/proc/sys/net/ipv6/conf/all/disable_ipv6"
+	set := func(value string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(value), 0); err != nil {
+			unavailable(t, "reason: IPv6 is missing already: "+err.Error())
+		}
+	}
+	set("1")
+	t.Cleanup(func() { set("0") })
+	p := examples()["policies"]
+	p.Ports = maps.Clone(p.Ports)
+	six := port("six", plan.TCP, plan.IPv6, []plan.Frontend{clusterIP("[fd00:96::1]:80")}, at("[fd00::1]:80", false))
+	p.Ports[six.ID] = six
+	if err := b.Sync(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if !intactNow(t, b) {
+		t.Error("not intact without IPv6")
+	}
+	if err := b.Apply(t.Context(), []plan.Change{{ID: six.ID, Was: six}, {ID: six.ID, Is: six}}); err != nil {
+		t.Error(err)
+	}
+	if !b.families[plan.IPv6].absent {
+		t.Error("IPv6 is there without being there")
+	}
+	set("0")
+	if err := b.Sync(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(nft(t, "list", "map", "ip6", tableName, "services"), "fd00:96::1") {
+		t.Error("IPv6 came back and isn't served")
 	}
 }

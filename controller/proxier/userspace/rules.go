@@ -78,7 +78,7 @@ func chains(f plan.Family, s *plan.Settings, m marks) []chain {
 		{name: "from-elsewhere", rules: handOver(f, plan.Elsewhere)},
 		{name: "from-pod", rules: handOver(f, plan.LocalPod)},
 		{name: "from-node", rules: handOver(f, plan.ThisNode)},
-		{name: "hand-over", rules: sorted(f, s)},
+		{name: "hand-over", rules: byOrigin(f, s)},
 	}
 	return append(all, hooks(f, s, m)...)
 }
@@ -188,9 +188,9 @@ func inside(f plan.Family, s *plan.Settings) []rule {
 	return append(all, rule{drop()})
 }
 
-// sorted sorts what is taken by its origin. What came in by a bridge goes on to
+// byOrigin sorts what is taken by its origin. What came in by a bridge goes on to
 // the chain bridged.
-func sorted(f plan.Family, s *plan.Settings) []rule {
+func byOrigin(f plan.Family, s *plan.Settings) []rule {
 	all := []rule{
 		{bridged(), accept()},
 		{own(true, true), goTo("from-node")},

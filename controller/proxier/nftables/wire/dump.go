@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"iter"
 
 	"golang.org/x/sys/unix"
@@ -117,54 +118,117 @@ func (c *Conn) Generation() (uint32, error) {
 // tableHandle is NFTA_TABLE_HANDLE.
 const tableHandle = 4
 
-// Table gives a table's handle, which no other table ever has; 0 if there is
-// no such table.
-func (c *Conn) Table(f Family, name string) (uint64, error) {
-	var handle uint64
-	request := AttrString(nil, unix.NFTA_TABLE_NAME, name)
-	err := c.ask(unix.NFT_MSG_GETTABLE, f, unix.NLM_F_ACK, request, func() {}, func(b []byte) {
-		for typ, v := range attrs(b) {
-			if typ == tableHandle {
-				handle = number(v)
-			}
+// A Table is what the kernel says of a table.
+type Table struct {
+	Name   string
+	Handle uint64 // which no other table ever has; 0 if there is no such table
+	Flags  uint32 // 0 for one that is at work
+}
+
+func (t *Table) parse(b []byte) {
+	for typ, v := range attrs(b) {
+		switch typ {
+		case unix.NFTA_TABLE_NAME:
+			t.Name = text(v)
+		case tableHandle:
+			t.Handle = number(v)
+		case unix.NFTA_TABLE_FLAGS:
+			t.Flags = uint32(number(v))
 		}
+	}
+}
+
+// Tables gives the tables of a family.
+func (c *Conn) Tables(f Family) ([]Table, error) {
+	var tables []Table
+	err := c.ask(unix.NFT_MSG_GETTABLE, f, unix.NLM_F_DUMP, nil, func() { tables = nil }, func(b []byte) {
+		var t Table
+		t.parse(b)
+		tables = append(tables, t)
 	})
+	if err != nil {
+		return nil, fmt.Errorf("tables: %w", err)
+	}
+	return tables, nil
+}
+
+// Table gives a table by its name.
+func (c *Conn) Table(f Family, name string) (Table, error) {
+	var table Table
+	request := AttrString(nil, unix.NFTA_TABLE_NAME, name)
+	err := c.ask(unix.NFT_MSG_GETTABLE, f, unix.NLM_F_ACK, request, func() {}, table.parse)
 	if errors.Is(err, unix.ENOENT) {
-		return 0, nil
+		return Table{}, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("table %s: %w", name, err)
+		return Table{}, fmt.Errorf("table %s: %w", name, err)
 	}
-	return handle, nil
+	return table, nil
 }
 
 // Chains gives each chain of a table and how many rules it has.
 func (c *Conn) Chains(f Family, table string) (map[string]int, error) {
 	var chains map[string]int
-	count := func(name, of uint16, n int) func([]byte) {
-		return func(b []byte) {
-			if object, in := names(b, of, name); in == table {
-				chains[object] += n
-			}
+	err := c.ask(unix.NFT_MSG_GETCHAIN, f, unix.NLM_F_DUMP, nil, func() { chains = map[string]int{} }, func(b []byte) {
+		if chain, in := names(b, unix.NFTA_CHAIN_TABLE, unix.NFTA_CHAIN_NAME); in == table {
+			chains[chain] = 0
 		}
-	}
-	err := c.ask(unix.NFT_MSG_GETCHAIN, f, unix.NLM_F_DUMP, nil, func() { chains = map[string]int{} },
-		count(unix.NFTA_CHAIN_NAME, unix.NFTA_CHAIN_TABLE, 0))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("chains of table %s: %w", table, err)
 	}
-	request := AttrString(nil, unix.NFTA_RULE_TABLE, table)
-	rules := func() {
-		for name := range chains {
-			chains[name] = 0
-		}
+	rules, err := c.Rules(f, table)
+	for name, hashes := range rules {
+		chains[name] = len(hashes)
 	}
-	err = c.ask(unix.NFT_MSG_GETRULE, f, unix.NLM_F_DUMP, request, rules,
-		count(unix.NFTA_RULE_CHAIN, unix.NFTA_RULE_TABLE, 1))
+	return chains, err
+}
+
+// Rules gives, for each chain of a table that has rules, a hash of what each of
+// them says, in their order. A rule's handle would not do: one that is replaced
+// keeps it.
+func (c *Conn) Rules(f Family, table string) (map[string][]uint64, error) {
+	var rules map[string][]uint64
+	request := AttrString(nil, unix.NFTA_RULE_TABLE, table)
+	err := c.ask(unix.NFT_MSG_GETRULE, f, unix.NLM_F_DUMP, request, func() { rules = map[string][]uint64{} }, func(b []byte) {
+		chain, in := names(b, unix.NFTA_RULE_TABLE, unix.NFTA_RULE_CHAIN)
+		if in != table {
+			return
+		}
+		for typ, v := range attrs(b) {
+			if typ == unix.NFTA_RULE_EXPRESSIONS {
+				h := fnv.New64a()
+				_, _ = h.Write(v) // it never fails
+				rules[chain] = append(rules[chain], h.Sum64())
+			}
+		}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("rules of table %s: %w", table, err)
 	}
-	return chains, nil
+	return rules, nil
+}
+
+// Accepts says that a chain is there, and is a base chain that accepts what
+// gets to its end or no base chain.
+func (c *Conn) Accepts(f Family, table, chain string) (bool, error) {
+	policy := uint64(accept)
+	request := AttrString(nil, unix.NFTA_CHAIN_TABLE, table)
+	request = AttrString(request, unix.NFTA_CHAIN_NAME, chain)
+	err := c.ask(unix.NFT_MSG_GETCHAIN, f, unix.NLM_F_ACK, request, func() {}, func(b []byte) {
+		for typ, v := range attrs(b) {
+			if typ == unix.NFTA_CHAIN_POLICY {
+				policy = number(v)
+			}
+		}
+	})
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("chain %s of table %s: %w", chain, table, err)
+	}
+	return policy == accept, nil
 }
 
 // names reads an object's name and its table's.
@@ -180,12 +244,18 @@ func names(b []byte, of, name uint16) (object, table string) {
 	return object, table
 }
 
-// Sets names the sets of a table, the anonymous ones too.
+// Sets names the sets of a table, without the anonymous ones, which are parts
+// of rules.
 func (c *Conn) Sets(f Family, table string) ([]string, error) {
 	var sets []string
 	request := AttrString(nil, unix.NFTA_SET_TABLE, table)
 	err := c.ask(unix.NFT_MSG_GETSET, f, unix.NLM_F_DUMP, request, func() { sets = nil }, func(b []byte) {
 		set, _ := names(b, unix.NFTA_SET_TABLE, unix.NFTA_SET_NAME)
+		for typ, v := range attrs(b) {
+			if typ == unix.NFTA_SET_FLAGS && number(v)&unix.NFT_SET_ANONYMOUS != 0 {
+				return
+			}
+		}
 		sets = append(sets, set)
 	})
 	if err != nil {
