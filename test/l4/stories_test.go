@@ -233,8 +233,9 @@ func TestDeleted(t *testing.T) {
 				r.comesTo(t, during)
 			})
 		}
+		after := state(t, r.Edge)
 		for _, line := range before {
-			if !slices.Contains(state(t, r.Edge), line) {
+			if !slices.Contains(after, line) {
 				t.Errorf("foreign, and gone: %s", line)
 			}
 		}

@@ -81,7 +81,10 @@ func (h *half) whole() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if h.rules == nil && h.asMany(rules) {
+	if h.rules == nil {
+		if !h.asMany(rules) {
+			return false, nil
+		}
 		h.rules = rules
 	}
 	return maps.EqualFunc(rules, h.rules, slices.Equal), nil

@@ -254,6 +254,7 @@ func TestIntactSeesWhatOthersDo(t *testing.T) {
 		{"all is flushed", "flush ruleset", false},
 		{"a hook is deleted", "delete chain ip sallyport output", false},
 		{"rules are flushed", "flush chain ip sallyport dispatch", false},
+		{"a whole table's rules are flushed", "flush table ip sallyport", false},
 		{"a rule is added", "add rule ip sallyport dispatch accept", false},
 		{"an element is deleted", "delete element ip sallyport services { 10.96.0.1 . tcp . 80 }", false},
 		{"an element is added", "add element ip6 sallyport cluster-ips { 2001:db8::77 }", false},
@@ -282,6 +283,9 @@ func TestIntactSeesWhatOthersDo(t *testing.T) {
 			nft(t, strings.ReplaceAll(text, "HANDLE", handle[1]), "-f", "-")
 			if got, err := b.Intact(t.Context()); err != nil || got != c.intact {
 				t.Errorf("Intact gives %t, %v", got, err)
+			}
+			if got, err := b.Intact(t.Context()); err != nil || got != c.intact {
+				t.Errorf("asked again, Intact gives %t, %v", got, err)
 			}
 			bring(t, b, p)
 			mustBeWhole(t, b)
@@ -437,5 +441,21 @@ func TestTwoNamesAreTwoTables(t *testing.T) {
 	}
 	if got := strings.Fields(nft(t, "", "list", "tables")); len(got) != 9 {
 		t.Errorf("after Cleanup the tables are %q, want those of others", got)
+	}
+}
+
+// What is deleted right after a Sync, before Intact has read back what was
+// written, is seen too.
+func TestIntactSeesWhatIsDeletedAtOnce(t *testing.T) {
+	for _, what := range []string{"flush table ip sallyport", "flush chain ip sallyport dispatch", "delete chain ip6 sallyport output"} {
+		private(t)
+		b := backend(t)
+		bring(t, b, examples()["frontends"])
+		nft(t, what, "-f", "-")
+		for range 2 {
+			if got, err := b.Intact(t.Context()); err != nil || got {
+				t.Errorf("%s: Intact gives %t, %v", what, got, err)
+			}
+		}
 	}
 }

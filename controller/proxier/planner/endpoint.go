@@ -16,13 +16,13 @@ import (
 // annotationWeight is the share of new connections of a slice's endpoints.
 const annotationWeight = "sallyport.io/weight"
 
-// A trait is a yes or no of an endpoint. All are such that two slices that say
-// different things of one endpoint mean the sum of both.
+// A trait is a yes or no of an endpoint. All but leaving are such that two
+// slices that say different things of one endpoint mean the sum of both.
 type trait uint8
 
 const (
 	ready     trait = 1 << iota
-	live            // ready, and not about to end
+	leaving         // about to end, whether it serves or not
 	ending          // still serves though it is about to end
 	local           // on this node
 	nodesSaid       // it has hints for nodes
@@ -163,9 +163,8 @@ func (p *Planner) traitsOf(e *discoveryv1.Endpoint) trait {
 		}
 		return *b
 	}
-	is := said(e.Conditions.Ready, true)
 	ends := said(e.Conditions.Terminating, false)
-	t := when(is, ready) | when(is && !ends, live) | when(said(e.Conditions.Serving, true) && ends, ending) |
+	t := when(said(e.Conditions.Ready, true), ready) | when(ends, leaving) | when(said(e.Conditions.Serving, true) && ends, ending) |
 		when(e.NodeName != nil && *e.NodeName != "" && *e.NodeName == p.options.NodeName, local)
 	if e.Hints == nil {
 		return t
@@ -199,17 +198,25 @@ func (p *Planner) pool(port int, f plan.Family) []candidate {
 	return merge(all)
 }
 
-// merge sorts candidates in place and makes one of those with one address.
+// merge sorts candidates in place and makes one of those with one address. One
+// that is leaving counts for nothing beside one that is not: its address has
+// been given to the other already, whose state is the one that matters.
 func merge(all []candidate) []candidate {
 	slices.SortFunc(all, func(a, b candidate) int { return a.address.Compare(b.address) })
 	kept := all[:0]
 	for _, c := range all {
-		if n := len(kept); n > 0 && kept[n-1].address == c.address {
-			kept[n-1].traits |= c.traits
-			kept[n-1].weight = max(kept[n-1].weight, c.weight)
+		n := len(kept)
+		if n == 0 || kept[n-1].address != c.address {
+			kept = append(kept, c)
 			continue
 		}
-		kept = append(kept, c)
+		switch same := &kept[n-1]; {
+		case same.traits&leaving == c.traits&leaving:
+			same.traits |= c.traits
+			same.weight = max(same.weight, c.weight)
+		case same.traits&leaving != 0:
+			*same = c
+		}
 	}
 	return kept
 }
@@ -281,7 +288,7 @@ func (p *Planner) readyHere() int {
 		w.pool = all
 		n := 0
 		for _, c := range merge(all) {
-			if c.traits&(live|local) == live|local {
+			if c.traits&(ready|leaving|local) == ready|local {
 				n++
 			}
 		}

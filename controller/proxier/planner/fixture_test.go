@@ -124,6 +124,11 @@ func draining(e *discoveryv1.Endpoint) {
 	e.Conditions = discoveryv1.EndpointConditions{Ready: new(false), Serving: new(true), Terminating: new(true)}
 }
 
+// published is a leaving endpoint of a Service with publishNotReadyAddresses.
+func published(e *discoveryv1.Endpoint) {
+	e.Conditions = discoveryv1.EndpointConditions{Ready: new(true), Serving: new(false), Terminating: new(true)}
+}
+
 func zones(names ...string) func(*discoveryv1.Endpoint) {
 	return func(e *discoveryv1.Endpoint) {
 		if e.Hints == nil {
