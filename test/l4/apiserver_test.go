@@ -16,8 +16,8 @@ import (
 // shared is the control plane of all tests that don't end it.
 var shared = sync.OnceValues(cluster.Open)
 
-// apiAddress is the API server's.
-const apiAddress = "10.244.255.254/32"
+// apiAddress is the API server's, and that of what stands before it.
+const apiAddress = "10.244.255.252/30"
 
 // wiresMade numbers the wires from edges to the control plane.
 var wiresMade atomic.Int32

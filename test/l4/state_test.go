@@ -1,8 +1,6 @@
 package l4
 
 import (
-	"fmt"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -10,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	ipvs "github.com/moby/ipvs"
 
 	"github.com/sallyport-ingress/sallyport/test/l4/lab"
 )
@@ -54,43 +51,6 @@ func state(t *testing.T, at *lab.Namespace) []string {
 		all[i] = volatile.ReplaceAllString(line, "")
 	}
 	slices.Sort(all)
-	return all
-}
-
-// virtualServers lists those of ipvs with their real servers, by netlink: a
-// kernel's /proc/net/ip_vs leaves some out where they don't fit into a page.
-func virtualServers(t *testing.T, at *lab.Namespace) []string {
-	t.Helper()
-	if _, err := os.Stat("/proc/net/ip_vs"); err != nil {
-		return nil
-	}
-	var all []string
-	err := at.Do(func() error {
-		h, err := ipvs.New("")
-		if err != nil {
-			return err
-		}
-		defer h.Close()
-		services, err := h.GetServices()
-		if err != nil {
-			return err
-		}
-		for _, s := range services {
-			name := fmt.Sprintf("%d %v:%d", s.Protocol, s.Address, s.Port)
-			all = append(all, fmt.Sprintf("%s %s flags %x timeout %d", name, s.SchedName, s.Flags, s.Timeout))
-			servers, err := h.GetDestinations(s)
-			if err != nil {
-				return err
-			}
-			for _, d := range servers {
-				all = append(all, fmt.Sprintf("%s -> %v:%d weight %d", name, d.Address, d.Port, d.Weight))
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatalf("ipvs: %v", err)
-	}
 	return all
 }
 

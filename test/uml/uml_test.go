@@ -105,6 +105,7 @@ func TestGuestHasWhatItIsFor(t *testing.T) {
 		try() { "$@" >/run/tmp/said 2>&1 || { echo "$*:"; cat /run/tmp/said; }; }
 		for s in rr wrr lc wlc dh sh sed nq mh; do try test -d /sys/module/ip_vs_$s; done
 		try test -d /sys/module/sctp
+		try test "$(cat /proc/sys/net/netfilter/nf_conntrack_max)" -ge 200000
 		try ip netns add a
 		try ip link add name vips type dummy
 		try ip link add name veth0 type veth peer name veth1 netns a

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -29,14 +30,28 @@ func (d *draft) pool(t plan.Treatment) string {
 // to the rules that name it: with the chain of an endpoint that goes, its list
 // goes too, and while both chains are written anew in one commit it stays.
 func (d *draft) remembered(to []string) []string {
-	if d.port.Affinity <= 0 {
+	if d.affinity() <= 0 {
 		return nil
 	}
 	rules := make([]string, len(to))
 	for i, c := range to {
-		rules[i] = fmt.Sprintf("-m recent --name %s --rcheck --seconds %d --reap --rsource -g %s", c, seconds(d.port.Affinity), c)
+		rules[i] = fmt.Sprintf("-m recent --name %s --rcheck --seconds %d --reap --rsource -g %s", c, seconds(d.affinity()), c)
 	}
 	return rules
+}
+
+// memory is how long a client is remembered in the place of being hashed: the
+// API's default for affinity.
+const memory = 3 * time.Hour
+
+// affinity is for how long a client keeps its endpoint. Where it can't be
+// hashed to one, it is remembered.
+func (d *draft) affinity() time.Duration {
+	hashes := d.port.Balance == plan.SourceHash || d.port.Balance == plan.Maglev
+	if d.port.Affinity <= 0 && hashes && !d.hash {
+		return memory
+	}
+	return d.port.Affinity
 }
 
 // chosen sends everybody else to one of the endpoints.
@@ -102,7 +117,7 @@ func (d *draft) endpoint(at netip.AddrPort) string {
 	name := endpointName + digest(d.port.ID.String(), at.String())
 	return d.add(name, func() []string {
 		set := ""
-		if d.port.Affinity > 0 {
+		if d.affinity() > 0 {
 			set = "-m recent --name " + name + " --set --rsource "
 		}
 		return []string{

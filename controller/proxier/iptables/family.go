@@ -41,22 +41,23 @@ func (f *family) open(ctx context.Context, log *slog.Logger) error {
 	f.kind = kind
 	log.Info("iptables found", "family", f.is, "flavour", kind, "program", f.restore)
 	if !f.hash {
-		log.Warn("source-hash and maglev are served at random: load the kernel module xt_cluster", "family", f.is)
+		log.Info("source-hash and maglev remember clients instead of hashing them", "family", f.is)
 	}
 	return nil
 }
 
-// takesHash says whether the kernel takes a rule with the match "cluster". The
-// error says that it takes no rule at all. The chain that this leaves goes with
-// the Sync that follows.
+// takesHash says whether the kernel can hash clients by the match "cluster". Of
+// an IPv6 address that looks at the first 32 bits alone (xt_cluster.c gives
+// jhash2 a count of 1 word), which all clients of a provider share. The error
+// says that the kernel takes no rule at all. The chain that this leaves goes
+// with the Sync that follows.
 func (f *family) takesHash(ctx context.Context) (bool, error) {
 	try := func(body string) error {
 		b := &block{table: "nat"}
 		b.chain(chain{probeChain, nobodys(body)})
 		return f.commit(ctx, f.runner, script{b})
 	}
-	err := try("-m cluster --cluster-total-nodes 2 --cluster-local-nodemask 0x1 --cluster-hash-seed 0x1 -j RETURN")
-	if err == nil {
+	if f.is == plan.IPv4 && try("-m cluster --cluster-total-nodes 2 --cluster-local-nodemask 0x1 --cluster-hash-seed 0x1 -j RETURN") == nil {
 		return true, nil
 	}
 	return false, try("-j RETURN")

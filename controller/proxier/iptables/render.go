@@ -26,7 +26,7 @@ func Render(w io.Writer, p *plan.Plan) error {
 }
 
 func rendered(p *plan.Plan, f plan.Family) []byte {
-	rules := newRuleset(programmer{settings: &p.Settings, family: f, hash: true})
+	rules := newRuleset(programmer{settings: &p.Settings, family: f, hash: f == plan.IPv4})
 	for id, port := range p.Ports {
 		if id.Family == f {
 			rules.ports[id] = port

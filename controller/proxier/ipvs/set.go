@@ -108,22 +108,3 @@ func ofSource(v server, from netip.Prefix) []member {
 func ofHairpin(at netip.AddrPort, p plan.Protocol) member {
 	return member{setHairpin, plan.FamilyOf(at.Addr()), fmt.Sprintf("%s,%s:%d,%s", at.Addr(), p, at.Port(), at.Addr())}
 }
-
-// server reads a member of setServers back.
-func (m member) server() (server, bool) {
-	address, rest, _ := strings.Cut(m.element, ",")
-	protocol, port, _ := strings.Cut(rest, ":")
-	at, err := netip.ParseAddrPort("[" + address + "]:" + port)
-	if m.family == plan.IPv4 {
-		at, err = netip.ParseAddrPort(address + ":" + port)
-	}
-	if err != nil {
-		return server{}, false
-	}
-	for _, p := range []plan.Protocol{plan.TCP, plan.UDP, plan.SCTP} {
-		if p.String() == protocol {
-			return server{at.Addr(), at.Port(), p}, true
-		}
-	}
-	return server{}, false
-}

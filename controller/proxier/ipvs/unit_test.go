@@ -70,18 +70,6 @@ func TestRulesDoNotGrow(t *testing.T) {
 	}
 }
 
-func TestServersAreReadBack(t *testing.T) {
-	for _, s := range []server{
-		{netip.MustParseAddr("10.96.0.10"), 80, plan.TCP},
-		{netip.MustParseAddr("255.255.255.254"), 65535, plan.UDP},
-		{netip.MustParseAddr("fd00:96::10"), 1, plan.SCTP},
-	} {
-		if got, ok := setServers.ofServer(s).server(); !ok || got != s {
-			t.Errorf("%v is read as %v, %v", s, got, ok)
-		}
-	}
-}
-
 func TestSources(t *testing.T) {
 	s := server{netip.MustParseAddr("198.51.100.10"), 80, plan.TCP}
 	s6 := server{netip.MustParseAddr("2001:db8::10"), 80, plan.TCP}

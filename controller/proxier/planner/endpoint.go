@@ -271,8 +271,9 @@ func topology(all []candidate) trait {
 }
 
 // readyHere counts the ready endpoints on this node, over all ports of a
-// Service. An endpoint of two families counts once: each family is counted, and
-// the larger one taken.
+// Service. One that is leaving is not ready, unless the Service has it published
+// whatever its state. An endpoint of two families counts once: each family is
+// counted, and the larger one taken.
 func (p *Planner) readyHere() int {
 	w := &p.work
 	most := 0
@@ -288,7 +289,7 @@ func (p *Planner) readyHere() int {
 		w.pool = all
 		n := 0
 		for _, c := range merge(all) {
-			if c.traits&(ready|leaving|local) == ready|local {
+			if c.traits&(ready|local) == ready|local {
 				n++
 			}
 		}

@@ -252,7 +252,7 @@ func TestHealthChecks(t *testing.T) {
 		"no endpoints":     {[]metav1.Object{aService(check)}, health(0)},
 		"one here is ready": {[]metav1.Object{aService(check),
 			aSlice([]string{"10.244.1.10", "10.244.1.11", "10.244.1.12", "10.244.2.10"}, at(here, 0, 1, 2), at(draining, 1), at(notReady, 2))}, health(1)},
-		"published, and leaving": {[]metav1.Object{aService(check), aSlice([]string{"10.244.1.10"}, at(here, 0), at(published, 0))}, health(0)},
+		"published, and leaving": {[]metav1.Object{aService(check), aSlice([]string{"10.244.1.10"}, at(here, 0), at(published, 0))}, health(1)},
 		"only draining ones":     {[]metav1.Object{aService(check), aSlice([]string{"10.244.1.10"}, at(here, 0), at(draining, 0))}, health(0)},
 		"two ports, two families, two slices": {[]metav1.Object{aService(check, two),
 			aSlice([]string{"10.244.1.10"}, at(here, 0), ports),
