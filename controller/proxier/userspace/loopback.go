@@ -205,14 +205,14 @@ func (l *Loopback) listen(ctx context.Context, p *plan.Port, port uint16) error 
 	at := netip.AddrPortFrom(loopbackOf(p.Family), port)
 	switch p.Protocol {
 	case plan.TCP:
-		ln, err := listenTCP(ctx, at)
+		ln, err := listenTCP(ctx, at, shared)
 		if err != nil {
 			return err
 		}
 		l.tcp.accept(ln, l.routeTCP)
 		s = ln
 	case plan.UDP:
-		c, err := listenUDP(ctx, at)
+		c, err := listenUDP(ctx, at, shared)
 		if err != nil {
 			return err
 		}
