@@ -41,7 +41,7 @@ func newFront(t *testing.T, c *cluster.Cluster) *front {
 		t.Fatal(err)
 	}
 	f := &front{to: httputil.NewSingleHostReverseProxy(at), conns: map[net.Conn]bool{}}
-	f.to.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the test's own server
+	f.to.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	f.to.FlushInterval = -1
 	f.server.Handler = f
 	f.server.ConnState = f.state
@@ -54,25 +54,33 @@ func newFront(t *testing.T, c *cluster.Cluster) *front {
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	kind := ""
+	kind, version := "", "v1"
 	switch {
 	case strings.HasSuffix(q.URL.Path, "/services"):
-		kind = `"kind":"ServiceList","apiVersion":"v1"`
+		kind = "Service"
 	case strings.HasSuffix(q.URL.Path, "/endpointslices"):
-		kind = `"kind":"EndpointSliceList","apiVersion":"discovery.k8s.io/v1"`
+		kind, version = "EndpointSlice", "discovery.k8s.io/v1"
 	}
 	if kind == "" || !f.empty.Load() {
+		// Without TLS a client keeps its token to itself.
+		q.Header.Set("Authorization", "Bearer "+cluster.Controller)
 		f.to.ServeHTTP(w, q)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if watch := q.URL.Query().Get("watch"); watch == "true" || watch == "1" {
+	watch := q.URL.Query().Get("watch") != ""
+	switch {
+	case watch && q.URL.Query().Get("sendInitialEvents") == "true":
+		// A list by way of a watch: its end comes at once.
+		fmt.Fprintf(w, `{"type":"BOOKMARK","object":{"kind":%q,"apiVersion":%q,"metadata":{"resourceVersion":"1","annotations":{"k8s.io/initial-events-end":"true"}}}}`+"\n", kind, version)
+		f.told.Add(1)
+	case watch:
 		w.WriteHeader(http.StatusGone)
 		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410,"message":"too old resource version"}`)
-		return
+	default:
+		fmt.Fprintf(w, `{"kind":%q,"apiVersion":%q,"metadata":{"resourceVersion":"1"},"items":[]}`, kind+"List", version)
+		f.told.Add(1)
 	}
-	fmt.Fprintf(w, `{%s,"metadata":{"resourceVersion":"1"},"items":[]}`, kind)
-	f.told.Add(1)
 }
 
 func (f *front) state(c net.Conn, s http.ConnState) {

@@ -15,68 +15,67 @@ import (
 func changeRows() []row {
 	both := "80 80/udp"
 	from := "client,p2,edge"
-	step := func(packets string, objects ...thing) step { return step{objects: objects, packets: packets} }
 	nobody := from + ` tcp,udp vips:80,lbs:80,xips:80 = passes
 		` + from + ` tcp,udp nodes:80 = refused
 		edge tcp,udp lo:80,lo6:80 = refused`
 	return []row{
-		{name: "endpoints come and go", steps: []step_{
-			step(from+` tcp,udp all:80 = p1`, service("web", both, everywhere), endpoints("web", p1)),
-			step(from+` tcp,udp all:80 = p1 n2a`, service("web", both, everywhere), endpoints("web", p1, n2a)),
-			step(from+` tcp,udp all:80 = n2a n2b`, service("web", both, everywhere), endpoints("web", n2a, n2b)),
-			step(from+` tcp,udp all:80 = refused`, service("web", both, everywhere), endpoints("web")),
-			step(from+` tcp,udp all:80 = p1 p2 n2a n2b`, service("web", both, everywhere), endpoints("web", p1, p2, n2a, n2b)),
+		{name: "endpoints come and go", steps: []step{
+			then(from+` tcp,udp all:80 = p1`, service("web", both, everywhere), endpoints("web", p1)),
+			then(from+` tcp,udp all:80 = p1 n2a`, service("web", both, everywhere), endpoints("web", p1, n2a)),
+			then(from+` tcp,udp all:80 = n2a n2b`, service("web", both, everywhere), endpoints("web", n2a, n2b)),
+			then(from+` tcp,udp all:80 = refused`, service("web", both, everywhere), endpoints("web")),
+			then(from+` tcp,udp all:80 = p1 p2 n2a n2b`, service("web", both, everywhere), endpoints("web", p1, p2, n2a, n2b)),
 		}},
-		{name: "a Service comes and goes", steps: []step_{
-			step(nobody+"\n"+`client tcp api.vip:80 = refused`, service("api", "80")),
-			step(from+` tcp,udp all:80 = p1`, service("web", both, everywhere), endpoints("web", p1)),
-			step(nobody),
-			step(from+` tcp,udp all:80 = n2a`, service("web", both, everywhere), endpoints("web", n2a)),
+		{name: "a Service comes and goes", steps: []step{
+			then(nobody+"\n"+`client tcp api.vip:80 = refused`, service("api", "80")),
+			then(from+` tcp,udp all:80 = p1`, service("web", both, everywhere), endpoints("web", p1)),
+			then(nobody),
+			then(from+` tcp,udp all:80 = n2a`, service("web", both, everywhere), endpoints("web", n2a)),
 		}},
-		{name: "the type changes", steps: []step_{
-			step(from+` tcp vips:80,nodes:80 = p1`, service("web", "80", nodePorts), endpoints("web", p1)),
-			step(from+` tcp vips:80 = passes`, service("web", "80", externalName)),
-			step(from+` tcp vips:80 = p1`, service("web", "80"), endpoints("web", p1)),
-			step(from+` tcp vips:80,nodes:80,lbs:80 = p1`, service("web", "80", balancer), endpoints("web", p1)),
-			step(from+` tcp vips:80 = p1`+"\n"+from+` tcp lbs:80 = passes`, service("web", "80"), endpoints("web", p1)),
-			step(from+` tcp vips:80 = passes`, service("web", "80", headless), endpoints("web", p1)),
+		{name: "the type changes", steps: []step{
+			then(from+` tcp vips:80,nodes:80 = p1`, service("web", "80", nodePorts), endpoints("web", p1)),
+			then(from+` tcp vips:80 = passes`, service("web", "80", externalName)),
+			then(from+` tcp vips:80 = p1`, service("web", "80"), endpoints("web", p1)),
+			then(from+` tcp vips:80,nodes:80,lbs:80 = p1`, service("web", "80", balancer), endpoints("web", p1)),
+			then(from+` tcp vips:80 = p1`+"\n"+from+` tcp lbs:80 = passes`, service("web", "80"), endpoints("web", p1)),
+			then(from+` tcp vips:80 = passes`, service("web", "80", headless), endpoints("web", p1)),
 		}},
-		{name: "a port changes", steps: []step_{
-			step(from+` tcp vips:80 = p1`, service("web", "80"), endpoints("web", p1)),
-			step(from+` tcp vips:81 = p1:9090`+"\n"+from+` tcp vips:80 = refused`, service("web", "81:9090"), endpoints("web", p1)),
-			step(from+` udp vips:81 = p1`+"\n"+from+` tcp vips:81 = refused`, service("web", "81/udp"), endpoints("web", p1)),
+		{name: "a port changes", steps: []step{
+			then(from+` tcp vips:80 = p1`, service("web", "80"), endpoints("web", p1)),
+			then(from+` tcp vips:81 = p1:9090`+"\n"+from+` tcp vips:80 = refused`, service("web", "81:9090"), endpoints("web", p1)),
+			then(from+` udp vips:81 = p1`+"\n"+from+` tcp vips:81 = refused`, service("web", "81/udp"), endpoints("web", p1)),
 		}},
-		{name: "a node port moves to UDP", steps: []step_{
-			step(from+` tcp nodes:80 = p1`, service("web", "80", nodePorts), endpoints("web", p1)),
-			step(from+` udp nodes:80 = p1`, service("web", "80/udp", nodePorts), endpoints("web", p1)),
+		{name: "a node port moves to UDP", steps: []step{
+			then(from+` tcp nodes:80 = p1`, service("web", "80", nodePorts), endpoints("web", p1)),
+			then(from+` udp nodes:80 = p1`, service("web", "80/udp", nodePorts), endpoints("web", p1)),
 		}},
-		{name: "the policy changes", steps: []step_{
-			step(`client,n2 tcp nodes:80 = n2a sees node`, service("web", "80", nodePorts), endpoints("web", n2a)),
-			step(`client,n2 tcp nodes:80 = dropped`, service("web", "80", nodePorts, external), endpoints("web", n2a)),
-			step(`client,n2 tcp nodes:80 = p1 sees own`, service("web", "80", nodePorts, external), endpoints("web", p1, n2a)),
-			step(`client,n2 tcp nodes:80 = p1 n2a sees node`, service("web", "80", nodePorts), endpoints("web", p1, n2a)),
+		{name: "the policy changes", steps: []step{
+			then(`client,n2 tcp nodes:80 = n2a sees node`, service("web", "80", nodePorts), endpoints("web", n2a)),
+			then(`client,n2 tcp nodes:80 = dropped`, service("web", "80", nodePorts, external), endpoints("web", n2a)),
+			then(`client,n2 tcp nodes:80 = p1 sees own`, service("web", "80", nodePorts, external), endpoints("web", p1, n2a)),
+			then(`client,n2 tcp nodes:80 = p1 n2a sees node`, service("web", "80", nodePorts), endpoints("web", p1, n2a)),
 		}},
-		{name: "sources change", steps: []step_{
-			step(`client,n2 tcp lbs:80 = p1`, service("web", "80", balancer), endpoints("web", p1)),
-			step(`client tcp lbs:80 = p1`+"\n"+`n2 tcp lbs:80 = dropped`, service("web", "80", balancer, sources("203.0.113.0/24", "2001:db8:e::/64")), endpoints("web", p1)),
-			step(`n2 tcp lbs:80 = p1`+"\n"+`client tcp lbs:80 = dropped`, service("web", "80", balancer, sources("192.0.2.12/32", "2001:db8:a::12/128")), endpoints("web", p1)),
-			step(`client,n2 tcp lbs:80 = p1`, service("web", "80", balancer), endpoints("web", p1)),
+		{name: "sources change", steps: []step{
+			then(`client,n2 tcp lbs:80 = p1`, service("web", "80", balancer), endpoints("web", p1)),
+			then(`client tcp lbs:80 = p1`+"\n"+`n2 tcp lbs:80 = dropped`, service("web", "80", balancer, sources("203.0.113.0/24", "2001:db8:e::/64")), endpoints("web", p1)),
+			then(`n2 tcp lbs:80 = p1`+"\n"+`client tcp lbs:80 = dropped`, service("web", "80", balancer, sources("192.0.2.12/32", "2001:db8:a::12/128")), endpoints("web", p1)),
+			then(`client,n2 tcp lbs:80 = p1`, service("web", "80", balancer), endpoints("web", p1)),
 		}},
-		{name: "the balance changes", steps: []step_{
-			step(`client tcp vips:80 = p1 n2a`, service("web", "80"), endpoints("web", p1, n2a)),
-			step(`client tcp vips:80 = sticks p1 n2a`, service("web", "80", balance("maglev")), endpoints("web", p1, n2a)),
-			step(`client tcp vips:80 = p1 n2a`, service("web", "80", balance("round-robin")), endpoints("web", p1, n2a)),
-			step(`client tcp vips:80 = sticks p1 n2a`, service("web", "80", balance("source-hash")), endpoints("web", p1, n2a)),
+		{name: "the balance changes", steps: []step{
+			then(`client tcp vips:80 = p1 n2a`, service("web", "80"), endpoints("web", p1, n2a)),
+			then(`client tcp vips:80 = sticks p1 n2a`, service("web", "80", balance("maglev")), endpoints("web", p1, n2a)),
+			then(`client tcp vips:80 = p1 n2a`, service("web", "80", balance("round-robin")), endpoints("web", p1, n2a)),
+			then(`client tcp vips:80 = sticks p1 n2a`, service("web", "80", balance("source-hash")), endpoints("web", p1, n2a)),
 		}},
-		{name: "a load balancer's address comes", steps: []step_{
-			step(`client,p2 tcp lbs:80 = passes`, service("web", "80", balancer, changed(func(s *corev1.Service) { s.Status = corev1.ServiceStatus{} })), endpoints("web", p1)),
-			step(`client,p2 tcp lbs:80 = p1`, service("web", "80", balancer), endpoints("web", p1)),
+		{name: "a load balancer's address comes", steps: []step{
+			then(`client,p2 tcp lbs:80 = passes`, service("web", "80", balancer, changed(func(s *corev1.Service) { s.Status = corev1.ServiceStatus{} })), endpoints("web", p1)),
+			then(`client,p2 tcp lbs:80 = p1`, service("web", "80", balancer), endpoints("web", p1)),
 		}},
 	}
 }
 
-// step_ lets a table name its maker of steps as they are called.
-type step_ = step
+// then is a step of packets alone.
+func then(packets string, objects ...thing) step { return step{objects: objects, packets: packets} }
 
 // flowRows are about what was under way when something changed.
 func flowRows() []row {

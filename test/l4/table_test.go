@@ -1,7 +1,9 @@
 package l4
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
@@ -73,6 +75,21 @@ func TestPackets(t *testing.T) {
 		for _, g := range groups() {
 			t.Run(g.name, func(t *testing.T) { w.group(t, g) })
 		}
+	})
+}
+
+// TestBridgeFilter is the part of the table that pods are in, on a node whose
+// bridge passes what it forwards through the rules of IP as well.
+func TestBridgeFilter(t *testing.T) {
+	eachMode(t, func(t *testing.T, m mode) {
+		w := newWorld(t, m)
+		if err := w.FilterBridge(); errors.Is(err, fs.ErrNotExist) {
+			t.Skip("reason: this kernel has no br_netfilter: modprobe br_netfilter")
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		rows := slices.Concat(frontendRows(), emptyRows(), policyRows(), affinityRows(), flowRows())
+		w.group(t, group{name: "bridge", flags: clusterCIDR, rows: rows})
 	})
 }
 

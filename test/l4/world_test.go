@@ -94,13 +94,21 @@ var beaconAddresses = []string{"10.96.255.254", "fd00:10:96::fffe"}
 
 func (w *world) beaconPort() uint16 { return uint16(1000 + w.generation%10000) }
 
+// beaconTarget changes as well: Services and EndpointSlices are read apart.
+func (w *world) beaconTarget() uint16 {
+	if w.generation%2 == 0 {
+		return 8080
+	}
+	return 9090
+}
+
 func (w *world) beacon() []any {
 	n := newNumbers(beaconName, 0)
 	var options []option
 	if w.proxyName != "" {
 		options = append(options, labelled(proxyNameLabel, w.proxyName))
 	}
-	s := service(beaconName, fmt.Sprint(w.beaconPort()), options...)(n)
+	s := service(beaconName, fmt.Sprintf("%d:%d", w.beaconPort(), w.beaconTarget()), options...)(n)
 	n.services[beaconName].Spec.ClusterIP = beaconAddresses[0]
 	n.services[beaconName].Spec.ClusterIPs = beaconAddresses
 	return append(s, endpoints(beaconName, p1)(n)...)
@@ -143,7 +151,7 @@ func (w *world) seeBeacon(t *testing.T) {
 				t.Fatalf("sallyport-proxier: %v while it had to run", w.proxier.cmd.ProcessState)
 			}
 			r := lab.Probe{From: w.P2, Network: "tcp", To: to, Wait: silence}.Send()
-			if r.Outcome != lab.Answered {
+			if r.Outcome != lab.Answered || r.Endpoint.Port() != w.beaconTarget() {
 				return errors.New(r.String())
 			}
 			return nil

@@ -114,6 +114,9 @@ func pool(p *plan.Port) endpoints {
 			all[e.Address] = struct{}{}
 		}
 	}
+	for _, a := range p.Leaving {
+		all[a] = struct{}{}
+	}
 	return all
 }
 

@@ -93,6 +93,18 @@ func TestStale(t *testing.T) {
 			w.add(plan.Change{ID: other, Is: after})
 			w.add(plan.Change{ID: dns, Was: before})
 		}, true},
+		"an endpoint that serves still, but nothing new": {func(w *work) {
+			after := port(dns, []string{vip}, b)
+			after.Leaving = []netip.AddrPort{by}
+			w.plan = planOf(after)
+			w.add(plan.Change{ID: dns, Was: before, Is: after})
+		}, false},
+		"and when it is gone": {func(w *work) {
+			between, after := port(dns, []string{vip}, b), port(dns, []string{vip}, b)
+			between.Leaving = []netip.AddrPort{by}
+			w.plan = planOf(after)
+			w.add(plan.Change{ID: dns, Was: between, Is: after})
+		}, true},
 		"gone and come back": {func(w *work) {
 			w.plan = planOf(before)
 			w.add(plan.Change{ID: dns, Was: before})

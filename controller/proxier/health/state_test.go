@@ -72,17 +72,17 @@ func TestHandler(t *testing.T) {
 			t.Errorf("%s: -want +got\n%s", path, diff)
 		}
 	}
-	expect("/healthz", `{"lastUpdated":"0001-01-01T00:00:00Z","currentTime":"2026-01-02T03:04:15Z","nodeEligible":true,"healthy":false}`)
-	expect("/livez", `{"lastUpdated":"2026-01-02T03:04:15Z","currentTime":"2026-01-02T03:04:15Z","healthy":true}`)
+	expect("/healthz", `{"lastUpdated":"0001-01-01T00:00:00Z","currentTime":"2026-01-02T03:04:15Z","nodeEligible":true,"healthy":false,"status":{"IPv4":{"lastUpdated":"0001-01-01T00:00:00Z","healthy":false},"IPv6":{"lastUpdated":"0001-01-01T00:00:00Z","healthy":false}}}`)
+	expect("/livez", `{"lastUpdated":"2026-01-02T03:04:15Z","currentTime":"2026-01-02T03:04:15Z","healthy":true,"status":{"IPv4":{"lastUpdated":"2026-01-02T03:04:15Z","healthy":true},"IPv6":{"lastUpdated":"2026-01-02T03:04:15Z","healthy":true}}}`)
 	s.Programmed(at(10), at(11))
 	now = at(12)
-	expect("/healthz", `{"lastUpdated":"2026-01-02T03:04:17Z","currentTime":"2026-01-02T03:04:17Z","nodeEligible":true,"healthy":true}`)
+	expect("/healthz", `{"lastUpdated":"2026-01-02T03:04:17Z","currentTime":"2026-01-02T03:04:17Z","nodeEligible":true,"healthy":true,"status":{"IPv4":{"lastUpdated":"2026-01-02T03:04:17Z","healthy":true},"IPv6":{"lastUpdated":"2026-01-02T03:04:17Z","healthy":true}}}`)
 	s.Eligible(false)
-	expect("/healthz", `{"lastUpdated":"2026-01-02T03:04:16Z","currentTime":"2026-01-02T03:04:17Z","nodeEligible":false,"healthy":false}`)
-	expect("/livez", `{"lastUpdated":"2026-01-02T03:04:17Z","currentTime":"2026-01-02T03:04:17Z","healthy":true}`)
+	expect("/healthz", `{"lastUpdated":"2026-01-02T03:04:17Z","currentTime":"2026-01-02T03:04:17Z","nodeEligible":false,"healthy":true,"status":{"IPv4":{"lastUpdated":"2026-01-02T03:04:17Z","healthy":true},"IPv6":{"lastUpdated":"2026-01-02T03:04:17Z","healthy":true}}}`)
+	expect("/livez", `{"lastUpdated":"2026-01-02T03:04:17Z","currentTime":"2026-01-02T03:04:17Z","healthy":true,"status":{"IPv4":{"lastUpdated":"2026-01-02T03:04:17Z","healthy":true},"IPv6":{"lastUpdated":"2026-01-02T03:04:17Z","healthy":true}}}`)
 	s.Queued(at(13))
 	now = at(73)
-	expect("/livez", `{"lastUpdated":"2026-01-02T03:04:16Z","currentTime":"2026-01-02T03:05:18Z","healthy":false}`)
+	expect("/livez", `{"lastUpdated":"2026-01-02T03:04:16Z","currentTime":"2026-01-02T03:05:18Z","healthy":false,"status":{"IPv4":{"lastUpdated":"2026-01-02T03:04:16Z","healthy":false},"IPv6":{"lastUpdated":"2026-01-02T03:04:16Z","healthy":false}}}`)
 	if diff := cmp.Diff(map[string][]int{"/healthz": {503, 200, 503}, "/livez": {200, 200, 503}}, codes); diff != "" {
 		t.Errorf("counted: -want +got\n%s", diff)
 	}

@@ -106,6 +106,10 @@ type Port struct {
 	// the policy Local; both sorted by address. Local is empty where no
 	// Frontend asks for it. An endpoint is in both if it is on this node.
 	Cluster, Local []Endpoint
+	// Leaving are further endpoints that still serve but get nothing new, sorted.
+	// Only ports of UDP have them: there flows to whoever is gone are cut, and
+	// these are not gone yet.
+	Leaving []netip.AddrPort
 	// Affinity is for how long after its last connection a client address gets
 	// the same endpoint; 0 is not at all.
 	Affinity time.Duration

@@ -240,6 +240,20 @@ func localPool(to []plan.Endpoint, all []candidate) []plan.Endpoint {
 	return choose(to, all, ending|local)
 }
 
+// leavingOf appends who serves and is in neither pool.
+func leavingOf(to []netip.AddrPort, all []candidate, p *plan.Port) []netip.AddrPort {
+	in := func(pool []plan.Endpoint, a netip.AddrPort) bool {
+		_, found := slices.BinarySearchFunc(pool, a, func(e plan.Endpoint, a netip.AddrPort) int { return e.Address.Compare(a) })
+		return found
+	}
+	for _, c := range all {
+		if c.traits&(ready|ending) != 0 && !in(p.Cluster, c.address) && !in(p.Local, c.address) {
+			to = append(to, c.address)
+		}
+	}
+	return to
+}
+
 // choose appends the candidates that have all of some traits.
 func choose(to []plan.Endpoint, all []candidate, has trait) []plan.Endpoint {
 	for _, c := range all {

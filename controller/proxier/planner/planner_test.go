@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"net/netip"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -273,3 +275,24 @@ func health(ready int) map[plan.Service]plan.HealthCheck {
 }
 
 var equateEmpty = cmp.FilterValues(func(a, b map[plan.Service]plan.HealthCheck) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore())
+
+// Flows of UDP to an endpoint that is chosen for nothing new live on while it
+// serves. TCP needs no such list.
+func TestLeaving(t *testing.T) {
+	three := []string{"10.244.1.10", "10.244.2.10", "10.244.2.11"}
+	for protocol, want := range map[corev1.Protocol][]netip.AddrPort{
+		corev1.ProtocolUDP: {netip.MustParseAddrPort("10.244.1.10:8080"), netip.MustParseAddrPort("10.244.2.11:8080")},
+		corev1.ProtocolTCP: nil,
+	} {
+		service := aService(func(s *corev1.Service) { s.Spec.Ports[0].Protocol = protocol })
+		// One drains, one is for another zone, and one is gone for good.
+		slice := aSlice(append(three, "10.244.2.12"), at(zones("z1"), 1), at(zones("z2"), 2), at(draining, 0), at(notReady, 3),
+			func(s *discoveryv1.EndpointSlice) { s.Ports[0].Protocol = &protocol })
+		p := planned(t, options, service, slice, aNode())
+		for id, port := range p.Plan().Ports {
+			if !slices.Equal(port.Leaving, want) || len(port.Cluster) != 1 {
+				t.Errorf("%s: leaving %v, want %v, beside %v", id, port.Leaving, want, port.Cluster)
+			}
+		}
+	}
+}

@@ -27,6 +27,7 @@ type work struct {
 	ids       []plan.ID
 	cluster   []plan.Endpoint
 	local     []plan.Endpoint
+	leaving   []netip.AddrPort
 }
 
 // A draft is a port that has won its frontends and gets its endpoints yet.
@@ -140,12 +141,17 @@ func (p *Planner) finish(u *Update, q *request, d draft) {
 		w.local = localPool(w.local[:0], all)
 		is.Local = w.local
 	}
+	if d.id.Protocol == plan.UDP {
+		w.leaving = leavingOf(w.leaving[:0], all, &is)
+		is.Leaving = w.leaving
+	}
 	w.ids = append(w.ids, d.id)
 	was := p.plan.Ports[d.id]
 	if was != nil && samePort(was, &is) {
 		return
 	}
 	is.Frontends, is.Cluster, is.Local = kept(is.Frontends), kept(is.Cluster), kept(is.Local)
+	is.Leaving = kept(is.Leaving)
 	p.plan.Ports[d.id] = &is
 	u.Changes = append(u.Changes, plan.Change{ID: d.id, Was: was, Is: &is})
 }
@@ -162,7 +168,7 @@ func kept[T any](all []T) []T {
 // runs for each port of the cluster when the node changes.
 func samePort(a, b *plan.Port) bool {
 	return a.ID == b.ID && a.Affinity == b.Affinity && a.Balance == b.Balance &&
-		slices.Equal(a.Cluster, b.Cluster) && slices.Equal(a.Local, b.Local) &&
+		slices.Equal(a.Cluster, b.Cluster) && slices.Equal(a.Local, b.Local) && slices.Equal(a.Leaving, b.Leaving) &&
 		slices.EqualFunc(a.Frontends, b.Frontends, sameFrontend)
 }
 

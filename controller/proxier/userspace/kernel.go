@@ -207,6 +207,9 @@ func remove(f plan.Family) error {
 	}
 	t := tableOf(f, tableName)
 	all, err := c.ListTablesOfFamily(t.Family)
+	if errors.Is(err, unix.EINVAL) {
+		return nil // a kernel whose nf_tables does not know the family
+	}
 	if err != nil {
 		return fmt.Errorf("tables: %w", err)
 	}

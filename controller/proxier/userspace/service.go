@@ -69,11 +69,12 @@ func find(sorted []plan.Endpoint, a netip.AddrPort) int {
 	return i
 }
 
-// keeps says whether an endpoint is still one of the service's.
+// keeps says whether a flow to an endpoint lives on: it still serves, if for
+// nothing new.
 func (v *service) keeps(e netip.AddrPort) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return has(v.port, e)
+	return has(v.port, e) || slices.Contains(v.port.Leaving, e)
 }
 
 // take decides what a new connection gets, and counts it where that is an

@@ -13,8 +13,7 @@ import (
 // A Network is the edge with all that is around it.
 type Network struct {
 	Edge, Client, N2, P1, P2, World *Namespace
-	// Servers tells who answered; see Echo.
-	servers []*server
+	servers                         []*server
 }
 
 // Addresses of the lab.
@@ -78,6 +77,7 @@ type end struct {
 	name      string
 	bridge    string // which it is a port of
 	addresses []string
+	further   bool     // of several IPv6 addresses the one with /64 is the usual source
 	routes    []string // "PREFIX GATEWAY [SOURCE]"; a gateway "-": on the link
 }
 
@@ -137,13 +137,48 @@ func (w *Network) unlimited() error {
 // routeOnly keeps a kernel that has br_netfilter from translating addresses in
 // the bridge, so that the lab is the same with and without: see wires.
 func (w *Network) routeOnly() error {
+	if err := w.filterBridge("0"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// FilterBridge has the bridge's traffic pass the rules of IP, as Kubernetes asks
+// of a node. Where the kernel lacks br_netfilter the error is fs.ErrNotExist.
+func (w *Network) FilterBridge() error {
+	if err := w.filterBridge("1"); err != nil {
+		return err
+	}
+	h, err := w.Edge.links()
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	for _, port := range podPorts {
+		link, err := h.LinkByName(port)
+		if err != nil {
+			return fmt.Errorf("%s: %w", port, err)
+		}
+		// What a pod sends to a Service and gets itself is translated in the bridge
+		// and leaves by the port that it came by.
+		if err := h.LinkSetHairpin(link, true); err != nil {
+			return fmt.Errorf("%s: hairpin: %w", port, err)
+		}
+	}
+	return nil
+}
+
+func (w *Network) filterBridge(value string) error {
 	for _, path := range []string{"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables"} {
-		if err := w.Edge.Sysctl(path, "0"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := w.Edge.Sysctl(path, value); err != nil {
 			return fmt.Errorf("edge: %w", err)
 		}
 	}
 	return nil
 }
+
+// podPorts are the bridge's ports.
+var podPorts = []string{"veth-p1", "veth-p2"}
 
 func (w *Network) makeBridge() error {
 	h, err := w.Edge.links()
@@ -179,7 +214,7 @@ func (w *Network) wires() [][2]*end {
 			{at: w.N2, name: "lan", addresses: []string{N24 + "/24", N26 + "/64"}, routes: []string{"0.0.0.0/0 " + Edge4, "::/0 " + Edge6}},
 		}, {
 			{at: w.Edge, name: "uplink", addresses: []string{"203.0.113.1/24", Edge4Second + "/32", "2001:db8:e::1/64"}},
-			{at: w.Client, name: "eth0", addresses: clientAddresses(), routes: []string{"0.0.0.0/0 203.0.113.1", "::/0 2001:db8:e::1"}},
+			{at: w.Client, name: "eth0", addresses: clientAddresses(), further: true, routes: []string{"0.0.0.0/0 203.0.113.1", "::/0 2001:db8:e::1"}},
 		}, {
 			{at: w.Edge, name: "world", addresses: []string{"10.99.0.1/30", "fd00:99::1/64"}, routes: []string{
 				"0.0.0.0/0 10.99.0.2 " + Edge4, "::/0 fd00:99::2 " + Edge6,
@@ -187,7 +222,7 @@ func (w *Network) wires() [][2]*end {
 			}},
 			{at: w.World, name: "eth0", addresses: []string{"10.99.0.2/30", "fd00:99::2/64"}, routes: []string{"0.0.0.0/0 10.99.0.1", "::/0 fd00:99::1"}},
 		},
-		pod(w.P1, "veth-p1", P14, P16), pod(w.P2, "veth-p2", P24, P26),
+		pod(w.P1, podPorts[0], P14, P16), pod(w.P2, podPorts[1], P24, P26),
 	}
 }
 

@@ -74,8 +74,9 @@ func (e *end) configure(h *netlink.Handle) error {
 		}
 		if a.IP.To4() == nil {
 			a.Flags |= unix.IFA_F_NODAD
-			if e.at.name == "client" && text != Client6+"/64" {
-				a.ValidLft, a.PreferedLft = math.MaxUint32, 0 // deprecated: the source of what asks for it alone
+			if e.further && !strings.HasSuffix(text, "/64") {
+				// Deprecated: the source of what asks for it alone.
+				a.ValidLft, a.PreferedLft = math.MaxUint32, 0
 			}
 		}
 		if err := h.AddrAdd(link, a); err != nil {
@@ -99,7 +100,7 @@ func (e *end) route(h *netlink.Handle) error {
 		r := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: to}
 		if r.Gw = net.ParseIP(f[1]); r.Gw == nil {
 			r.Scope = netlink.SCOPE_LINK
-		} else if strings.HasPrefix(f[0], "10.244.2.") || strings.HasPrefix(f[0], "fd00:10:244:2:") {
+		} else {
 			r.LinkIndex = 0 // by whatever link the gateway is on
 		}
 		if len(f) > 2 {
