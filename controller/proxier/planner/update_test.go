@@ -179,6 +179,7 @@ func TestSamePortSeesEveryField(t *testing.T) {
 			func(p *plan.Port) { p.Frontends = p.Frontends[:1] },
 			func(p *plan.Port) { p.Cluster = nil },
 			func(p *plan.Port) { p.Local = nil },
+			func(p *plan.Port) { p.Leaving = []netip.AddrPort{{}} },
 			func(p *plan.Port) { p.Affinity++ },
 			func(p *plan.Port) { p.Balance++ },
 		}},
