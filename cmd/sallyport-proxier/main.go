@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -25,11 +24,6 @@ var version = "dev"
 type command func(ctx context.Context, args []string, stdout, stderr io.Writer) error
 
 func main() {
-	if os.Getenv("GOGC") == "" {
-		// A change makes little garbage, and what the process holds is mostly what
-		// the cluster is: so it is cheap to let it grow less than Go would.
-		debug.SetGCPercent(40)
-	}
 	signal.Ignore(syscall.SIGPIPE) // a log reader that goes away is no reason to end
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()

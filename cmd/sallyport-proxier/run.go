@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/klog/v2"
@@ -48,6 +49,7 @@ func proxierCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	hurry()
 
 	// Where objects come from.
 	client, err := o.client()
@@ -82,7 +84,7 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 		if err := cleanupOthers(ctx, mode, o.ServiceProxyName); err != nil && ctx.Err() == nil {
 			log.Warn("what another mode left behind could not all be removed", "error", err)
 		}
-		debug.FreeOSMemory() // reading all objects took twice what holding them takes
+		settle()
 	}
 	tasks := newTasks()
 	problems := &problems{metrics: counters, publish: func([]model.Problem) {}}
@@ -127,6 +129,24 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 		log.Info("ended; the kernel goes on with what it was told")
 	}
 	return failed
+}
+
+// hurry lets the start make garbage: it is the one time when much is read.
+// settle ends that, and gives back what the start took beyond what it left. Who
+// sets GOGC knows better.
+func hurry() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
+func settle() {
+	if os.Getenv("GOGC") == "" {
+		// A change makes little garbage, and what the process holds is mostly what
+		// the cluster is: so it is cheap to let it grow less than Go would.
+		debug.SetGCPercent(40)
+	}
+	time.AfterFunc(5*time.Second, debug.FreeOSMemory)
 }
 
 // values are the flags in use.

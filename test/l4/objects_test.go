@@ -62,7 +62,6 @@ func (n *numbers) healthPort(service string) int32      { return int32(32000 + n
 func (n *numbers) object(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: n.namespace, Name: name}
 }
-func (n *numbers) has(service string) *corev1.Service { return n.services[service] }
 
 // An option changes a Service.
 type option func(n *numbers, s *corev1.Service)

@@ -1,8 +1,6 @@
 package iptables
 
 import (
-	"strings"
-
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
 
@@ -75,9 +73,6 @@ func byProtocol() []rule {
 type hook struct{ table, chain, body string }
 
 func (h hook) String() string { return h.chain + " " + h.body }
-
-// target is where it jumps to.
-func (h hook) target() string { return h.body[strings.LastIndexByte(h.body, ' ')+1:] }
 
 func hooks() []hook {
 	fresh := "-m conntrack --ctstate NEW -j " + filterChain

@@ -116,12 +116,11 @@ func sysctls(t *testing.T) {
 // A lab is this process's network as a node, with a client, two pods with links
 // of their own, and two behind a bridge.
 type lab struct {
-	client         *place
-	pods           []*place // 10.1.0.2, 10.1.1.2, and 10.2.0.2, 10.2.0.3 behind the bridge
-	backend        *Backend
-	settings       plan.Settings
-	ports          map[plan.ID]*plan.Port
-	bridge, podIPs []string
+	client   *place
+	pods     []*place // 10.1.0.2, 10.1.1.2, and 10.2.0.2, 10.2.0.3 behind the bridge
+	backend  *Backend
+	settings plan.Settings
+	ports    map[plan.ID]*plan.Port
 }
 
 func newLab(t *testing.T) *lab {

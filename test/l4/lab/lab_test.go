@@ -8,21 +8,8 @@ import (
 )
 
 func TestNetwork(t *testing.T) {
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatal("not root, and CI must run this")
-		}
-		t.Skip("reason: network namespaces need root: run the tests as root")
-	}
-	w, err := New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	needRoot(t)
+	w := network(t)
 	for at, n := range map[string]*Namespace{
 		P14: w.P1, P16: w.P1, P24: w.P2, P26: w.P2, N2A4: w.N2, N2B4: w.N2, N2A6: w.N2, N2B6: w.N2,
 	} {
@@ -68,4 +55,29 @@ func TestNetwork(t *testing.T) {
 			}
 		}
 	}
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("not root, and CI must run this")
+	}
+	t.Skip("reason: network namespaces need root: run the tests as root")
+}
+
+func network(t *testing.T) *Network {
+	t.Helper()
+	w, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
 }

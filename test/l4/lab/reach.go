@@ -5,9 +5,10 @@ import (
 	"os"
 )
 
-// Here is the namespace that the process is in.
+// Here is the namespace that the process is in. It isn't that of /proc/self,
+// the process's first thread: that one may be in another, since Do ran on it.
 func Here() (*Namespace, error) {
-	f, err := os.Open("/proc/self/ns/net")
+	f, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
 		return nil, fmt.Errorf("namespace of the process: %w", err)
 	}
