@@ -146,7 +146,7 @@ func settle() {
 		// the cluster is: so it is cheap to let it grow less than Go would.
 		debug.SetGCPercent(40)
 	}
-	time.AfterFunc(5*time.Second, debug.FreeOSMemory)
+	time.AfterFunc(time.Second, debug.FreeOSMemory)
 }
 
 // values are the flags in use.
