@@ -17,14 +17,19 @@ const atOnce = 64
 
 // send sends packets and says what was wrong with each that was not as it must
 // be. What must stick follows each other, for each client: which endpoint two
-// first connections at the same time get is nobody's promise.
+// first connections at the same time get is nobody's promise. So does what goes
+// to several endpoints by one address: clients that take turns would each get
+// their own by round robin, for ever.
 func (w *world) send(packets []packet) []error {
 	findings := make([]error, len(packets))
 	chains := map[string][]int{}
 	for i, p := range packets {
 		name := strconv.Itoa(i)
-		if p.sticks {
+		switch {
+		case p.sticks:
 			name = p.from
+		case len(p.by) > 1:
+			name = p.network + " " + p.to.String()
 		}
 		chains[name] = append(chains[name], i)
 	}

@@ -64,7 +64,7 @@ func groups() []group {
 	} {
 		most = append(most, rows...)
 	}
-	return append([]group{{name: "most", flags: clusterCIDR, rows: most}}, flagGroups()...)
+	return append(flagGroups(), group{name: "most", flags: clusterCIDR, rows: most})
 }
 
 // TestPackets is the table, in each mode. The groups follow each other on the

@@ -12,7 +12,9 @@ func Here() (*Namespace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("namespace of the process: %w", err)
 	}
-	return &Namespace{name: "here", fd: f}, nil
+	n := named("here")
+	n.fd = f
+	return n, nil
 }
 
 // Reach lays a wire from the edge to another namespace, by which the edge
