@@ -129,6 +129,13 @@ func (w *world) group(t *testing.T, g group) {
 		w.step(t, g.rows, rows, i)
 	}
 	w.proxier.stop(t)
+	if g.proxyName != "" {
+		// What serves a name of its own is not the next one's to take over: it would
+		// go on refusing what it knew no port of.
+		if code, _, stderr := toEnd(t, w.Edge, "--cleanup"); code != 0 {
+			t.Fatalf("--cleanup: status %d\n%s", code, stderr)
+		}
+	}
 }
 
 // make replaces the row's objects.

@@ -118,7 +118,28 @@ func newWorld(t *testing.T) *world {
 		w.node.ip(t, fmt.Sprintf("link set veth%d master cni0\nlink set veth%d type bridge_slave hairpin on", i, i))
 		w.pods[i].serve(t)
 	}
+	w.settle(t)
 	return w
+}
+
+// settle waits until the network is up: the kernel takes a second or so until a
+// new port of a bridge passes neighbour discovery on. No Service is there yet,
+// so nothing of what is tested is asked.
+func (w *world) settle(t *testing.T) {
+	t.Helper()
+	for i := range w.pods {
+		for _, pod := range []string{fmt.Sprintf("10.244.0.%d", i+1), fmt.Sprintf("fd00:10:244::%d", i+1)} {
+			var last outcome
+			for range 50 {
+				if last = w.client.dial(net.JoinHostPort(pod, "8080")); last.endpoint == pod {
+					break
+				}
+			}
+			if last.endpoint != pod {
+				t.Fatalf("the network of the test does not come up: client to pod %s: %+v", pod, last)
+			}
+		}
+	}
 }
 
 // connect lays a cable from the node to another namespace.
