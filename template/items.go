@@ -79,15 +79,9 @@ func BackendItem(b model.Backend) string {
 
 func routeItem(r model.Route) string {
 	return encode(struct {
-		Backend   string `json:"backend"`
-		Name      string `json:"name"`
-		Namespace string `json:"namespace"`
-		Ingress   string `json:"ingress"`
-		Service   string `json:"service"`
-		Port      string `json:"port"`
-		Host      string `json:"host"`
-		Path      string `json:"path"`
-	}{string(r.Backend), strings.ReplaceAll(string(r.Backend), "/", "-"), r.Namespace, r.Ingress, r.Service, r.Port, r.Host, r.Path})
+		Name string `json:"name"`
+		model.Route
+	}{strings.ReplaceAll(string(r.Backend), "/", "-"), r})
 }
 
 type certificateItem struct {

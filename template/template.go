@@ -244,3 +244,13 @@ type serverView struct {
 	model.Server
 	*frame
 }
+
+// A locationView is what the templates see of one location.
+type locationView struct {
+	model.Location
+	Server model.Server
+	*frame
+}
+
+// In is a location of the server as the templates see it.
+func (v serverView) In(l model.Location) locationView { return locationView{l, v.Server, v.frame} }

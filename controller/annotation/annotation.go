@@ -18,8 +18,33 @@ const DefaultPrefix = "nginx.ingress.kubernetes.io"
 // Values is what the annotations of one Ingress ask for, by feature. It is
 // comparable: equal values render equal bytes.
 type Values struct {
-	Redirect Redirect
-	Proxy    Proxy
+	Redirect    Redirect
+	Proxy       Proxy
+	Rewrite     Rewrite
+	Alias       Alias
+	Errors      Errors
+	Headers     Headers
+	Logs        Logs
+	Cookie      Cookie
+	Access      Access
+	BasicAuth   BasicAuth
+	ClientTLS   ClientTLS
+	Auth        Auth
+	Canary      Canary
+	Affinity    Affinity
+	Balance     Balance
+	Protocol    Protocol
+	ProxySSL    ProxySSL
+	Mirror      Mirror
+	TLS         TLS
+	Limit       Limit
+	CORS        CORS
+	ModSecurity ModSecurity
+	Tracing     Tracing
+	Snippet     Snippet
+	// Invalid is set where a value is wrong: the Ingress's last good version is
+	// to stay in force.
+	Invalid bool
 	// Closed is set where an annotation restricts access in a way that is not
 	// in force: the Ingress's locations must not be served without it.
 	Closed bool
@@ -32,10 +57,16 @@ func Parse(annotations map[string]string, prefix string) (Values, []option.Probl
 	for _, name := range r.Unasked() {
 		if restricts(name) {
 			v.Closed = true
-			r.Reject(name, "is not supported by this version, and its Ingress answers 503 rather than be served without it")
+			r.Warn(name, "is not supported by this version, and its Ingress answers 503 rather than be served without it")
 			continue
 		}
-		r.Reject(name, "is not supported by this version and has no effect")
+		r.Warn(name, "is not supported by this version and has no effect")
+	}
+	for _, p := range r.Problems() {
+		if !p.Warning {
+			v.Invalid = true
+			v.Closed = v.Closed || restricts(strings.TrimPrefix(p.Key, prefix+"/"))
+		}
 	}
 	return v, r.Problems()
 }
@@ -46,8 +77,30 @@ func Docs() []option.Doc { return option.Docs(func(r *option.Reader) { read(r) }
 // read is the list of features.
 func read(r *option.Reader) Values {
 	return Values{
-		Redirect: readRedirect(r),
-		Proxy:    readProxy(r),
+		Redirect:    readRedirect(r),
+		Proxy:       readProxy(r),
+		Rewrite:     readRewrite(r),
+		Alias:       readAlias(r),
+		Errors:      readErrors(r),
+		Headers:     readHeaders(r),
+		Logs:        readLogs(r),
+		Cookie:      readCookie(r),
+		Access:      readAccess(r),
+		BasicAuth:   readBasicAuth(r),
+		ClientTLS:   readClientTLS(r),
+		Auth:        readAuth(r),
+		Canary:      readCanary(r),
+		Affinity:    readAffinity(r),
+		Balance:     readBalance(r),
+		Protocol:    readProtocol(r),
+		ProxySSL:    readProxySSL(r),
+		Mirror:      readMirror(r),
+		TLS:         readTLS(r),
+		Limit:       readLimit(r),
+		CORS:        readCORS(r),
+		ModSecurity: readModSecurity(r),
+		Tracing:     readTracing(r),
+		Snippet:     readSnippet(r),
 	}
 }
 
@@ -55,6 +108,6 @@ func read(r *option.Reader) Values {
 // through than its absence does.
 func restricts(name string) bool {
 	return strings.HasPrefix(name, "auth-") && name != "auth-realm" ||
-		strings.HasSuffix(name, "-source-range") ||
+		strings.HasSuffix(name, "-source-range") || name == "satisfy" ||
 		name == "enable-modsecurity" || name == "enable-owasp-core-rules"
 }

@@ -54,14 +54,14 @@ type Result struct {
 // goroutine.
 type Builder struct {
 	o           Options
-	annotations map[store.Key]parsedAnnotations
+	annotations map[*networkingv1.Ingress]parsedAnnotations
 	secrets     map[store.Key]parsedSecret
 	settings    parsedSettings
 	quarantine  quarantine
 }
 
 type parsedAnnotations struct {
-	from     *networkingv1.Ingress
+	used     *task // the last one that asked
 	values   annotation.Values
 	problems []option.Problem
 }
@@ -77,7 +77,7 @@ type parsedSettings struct {
 func New(o Options) *Builder {
 	return &Builder{
 		o:           o,
-		annotations: map[store.Key]parsedAnnotations{},
+		annotations: map[*networkingv1.Ingress]parsedAnnotations{},
 		secrets:     map[store.Key]parsedSecret{},
 		quarantine:  newQuarantine(),
 	}
@@ -93,6 +93,7 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 				Routes:       map[model.RouteID]model.Route{},
 				Backends:     map[model.BackendID]model.Backend{},
 				Certificates: map[model.CertificateID]model.Certificate{},
+				Files:        map[model.FileID]model.File{},
 				Hosts:        map[string]model.CertificateID{},
 			},
 			Backends: map[store.Key][]BackendRef{},
@@ -186,15 +187,15 @@ func (t *task) selected(namespace string) bool {
 	return ns != nil && t.o.NamespaceSelector.Matches(labels.Set(ns.Labels))
 }
 
-// annotationsOf parses the annotations of an Ingress, once for each version.
+// annotationsOf parses the annotations of an Ingress, once for each version,
+// and tells its problems.
 func (t *task) annotationsOf(ing *networkingv1.Ingress) annotation.Values {
-	key := keyOf(ing)
-	p, ok := t.annotations[key]
-	if !ok || p.from != ing {
-		p = parsedAnnotations{from: ing}
+	p, ok := t.annotations[ing]
+	if !ok {
 		p.values, p.problems = annotation.Parse(ing.Annotations, t.o.AnnotationsPrefix)
-		t.annotations[key] = p
 	}
+	p.used = t
+	t.annotations[ing] = p
 	for _, problem := range p.problems {
 		t.problem(objectOf(ing), problem.Key, problem.Reason)
 	}
@@ -203,9 +204,9 @@ func (t *task) annotationsOf(ing *networkingv1.Ingress) annotation.Values {
 
 // forget drops what was remembered of objects that are gone.
 func (b *Builder) forget(t *task) {
-	for key := range b.annotations {
-		if t.s.Ingresses[key] == nil {
-			delete(b.annotations, key)
+	for ing, p := range b.annotations {
+		if p.used != t {
+			delete(b.annotations, ing)
 		}
 	}
 	for key := range b.secrets {

@@ -24,6 +24,11 @@ func (t *task) ingress(current *networkingv1.Ingress) {
 		return
 	}
 	values := t.annotationsOf(ing)
+	if good := t.quarantine.good[keyOf(ing)]; values.Invalid && good != nil && good != ing {
+		// One that was good before; its own problems were told then.
+		t.problem(objectOf(ing), "", "has annotations that are invalid; its last good version stays in force")
+		ing, values = good, t.annotationsOf(good)
+	}
 	fallback := t.fallback(ing, values)
 	if fallback != nil && len(ing.Spec.Rules) == 0 {
 		h := t.host("")

@@ -91,7 +91,8 @@ func (b *Builder) Accept(r *Result) {
 	for _, ing := range r.Ingresses {
 		key := keyOf(ing)
 		good[key] = ing
-		if bad, ok := b.quarantine.ingresses[key]; ok && sameVersion(bad.version, ing) {
+		bad, ok := b.quarantine.ingresses[key]
+		if ok && sameVersion(bad.version, ing) || b.annotations[ing].values.Invalid {
 			good[key] = b.quarantine.good[key]
 		}
 	}

@@ -31,6 +31,9 @@ func (t *task) servers() {
 		for _, s := range slices.SortedFunc(maps.Keys(h.slots), compareSlots) {
 			server.Locations = append(server.Locations, t.location(h, s, h.slots[s]))
 		}
+		for _, feature := range serverFeatures {
+			feature(t, h, &server)
+		}
 		t.result.Config.Servers = append(t.result.Config.Servers, server)
 	}
 }
@@ -113,10 +116,23 @@ func (t *task) location(h *host, s slot, c *claim) model.Location {
 	}
 	if c.ingress != nil {
 		route.Ingress = c.ingress.Name
+		t.feature(&site{h, s, c, &c.values, &location, &route})
+	}
+	if location.Return != 0 { // a feature closed it
+		return model.Location{
+			Path: location.Path, Match: location.Match, Owner: location.Owner, Return: location.Return,
+			RedirectHTTPS: location.RedirectHTTPS, KeepTrailingSlash: location.KeepTrailingSlash,
+		}
 	}
 	t.result.Config.Routes[location.Route] = route
 	t.backend(c.backend)
 	return location
+}
+
+func (t *task) feature(s *site) {
+	for _, feature := range features {
+		feature(t, s)
+	}
 }
 
 // redirect is the status that a request without TLS gets, 0 where it is served.

@@ -23,6 +23,9 @@ type Config struct {
 	Routes       map[RouteID]Route
 	Backends     map[BackendID]Backend
 	Certificates map[CertificateID]Certificate
+	// Files are what nginx reads by name: structure, as the servers that name
+	// them are.
+	Files map[FileID]File
 	// Hosts says which certificate a TLS server name gets. A key is a host, a
 	// wildcard such as "*.example.org", or "" for all others. The id "" is for
 	// a host that is known and gets the certificate of all others.
@@ -39,6 +42,17 @@ type BackendID string
 
 // A CertificateID is a digest of the certificate and its key.
 type CertificateID string
+
+// A FileID is a digest of a file's content, and its name.
+type FileID string
+
+// A File is something that nginx.conf can't hold itself.
+type File struct {
+	Content []byte
+	// Private content is read by nginx's master alone, such as a key; other
+	// files are read by its workers too.
+	Private bool
+}
 
 // A Server is one host. It becomes one server block.
 type Server struct {
@@ -75,18 +89,27 @@ type Location struct {
 	KeepTrailingSlash bool
 
 	Proxy annotation.Proxy
+
+	// Phases are those in which the route has steps of its own.
+	Phases Phases
 }
+
+// Phases say in which of nginx's phases Lua is called for a location.
+type Phases struct{ Rewrite, Access, Header, Log bool }
 
 // A Route is the data of one location: where its requests go and what logs and
 // metrics call it.
+//
+// What a feature needs is a field with the feature's name, which is left out of
+// the item where it is zero.
 type Route struct {
-	Backend   BackendID
-	Namespace string
-	Ingress   string
-	Service   string
-	Port      string
-	Host      string // "" for the catch-all
-	Path      string
+	Backend   BackendID `json:"backend"`
+	Namespace string    `json:"namespace"`
+	Ingress   string    `json:"ingress"`
+	Service   string    `json:"service"`
+	Port      string    `json:"port"`
+	Host      string    `json:"host"` // "" for the catch-all
+	Path      string    `json:"path"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

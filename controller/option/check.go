@@ -212,6 +212,11 @@ func Pattern(expr, what string) Check[string] {
 	}
 }
 
+// errorf is an error about a value, which the format's first %s shows.
+func errorf(format, value string, more ...any) error {
+	return fmt.Errorf(format, append([]any{quote(value)}, more...)...)
+}
+
 // quote shows a value in a message: printable, and not longer than a line.
 func quote(s string) string {
 	const most = 80

@@ -70,7 +70,12 @@ func (k Key[T]) doc() Doc {
 type Doc struct{ Name, Text, Values, Default string }
 
 // A Problem is a key whose value is wrong, and why.
-type Problem struct{ Key, Reason string }
+type Problem struct {
+	Key, Reason string
+	// Warning says that nothing is invalid: what is said has no effect, or
+	// another one than its author may think.
+	Warning bool
+}
 
 // A Reader holds the texts of one object's settings and notes which keys were
 // asked for and what was wrong with them.
@@ -103,6 +108,11 @@ func (r *Reader) read(name string, doc func() Doc) (string, bool) {
 // Reject notes that the key's value is wrong.
 func (r *Reader) Reject(name, reason string) {
 	r.problems = append(r.problems, Problem{Key: r.prefix + name, Reason: reason})
+}
+
+// Warn notes that the key has no effect, or not the one that one may think.
+func (r *Reader) Warn(name, reason string) {
+	r.problems = append(r.problems, Problem{Key: r.prefix + name, Reason: reason, Warning: true})
 }
 
 // Problems are the wrong values met so far, in the order of asking.

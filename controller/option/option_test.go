@@ -44,7 +44,7 @@ func TestReader(t *testing.T) {
 	if v := key.Get(r); v != 3 {
 		t.Errorf("a wrong value gives %d, not the default", v)
 	}
-	if diff := cmp.Diff([]Problem{{"x/count", `"9" is not in the range from 1 to 5`}}, r.Problems()); diff != "" {
+	if diff := cmp.Diff([]Problem{{Key: "x/count", Reason: `"9" is not in the range from 1 to 5`}}, r.Problems()); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"cuont"}, r.Unasked()); diff != "" {

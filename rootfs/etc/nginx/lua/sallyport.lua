@@ -13,15 +13,20 @@ function M.init(options)
     local balancer = require("sallyport.balancer")
     local certificate = require("sallyport.certificate")
     local control = require("sallyport.control")
+    local phases = require("sallyport.phases")
     local retire = require("sallyport.retire")
 
     data.init(options.dir)
     balancer.init(options.unavailable, options.names)
     certificate.init(options.reject_handshake)
+    phases.init()
 
     M.balance = balancer.balance
     M.certificate = certificate.certificate
     M.control = control.control
+    M.rewrite = phases.rewrite
+    M.access = phases.access
+    M.header = phases.header
 
     local requests
     if options.metrics then
@@ -30,6 +35,14 @@ function M.init(options)
         M.log = requests.log
         M.exit = requests.flush_at_exit
         control.requests = requests.rows
+    end
+
+    --- finish is log for a location whose route has steps in that phase.
+    function M.finish()
+        phases.log()
+        if requests then
+            requests.log()
+        end
     end
 
     --- worker runs once in each worker that starts.

@@ -2,10 +2,9 @@
 -- balance() is on the path of every request: LuaJIT must be able to compile it
 -- as one trace, so it has no closures, varargs, loops or string building.
 
-local cjson = require("cjson.safe")
 local items = require("sallyport.data")
 local ngx_balancer = require("ngx.balancer")
-local retire = require("sallyport.retire")
+local routes = require("sallyport.routes")
 local schedule = require("sallyport.schedule")
 
 local M = {}
@@ -23,26 +22,14 @@ local MAX_MORE_TRIES = 15
 
 local unavailable  -- address of the server that answers 503
 local names        -- the access log shows what a route's backend is called
-local seen         -- version of the data that this worker has looked at
-local epoch = 0    -- grows with each version seen
 
 local nobody = { size = 0 }
-local routes = {}   -- by route id: { epoch, text, name, backend_id, backend }
 local backends = {} -- by backend id: { epoch, text, size, next, more, [1..size] }
-
-local function decode(key, text)
-    local value, err = cjson.decode(text)
-    if type(value) ~= "table" then
-        ngx.log(ngx.ERR, "item ", key, " is malformed: ", err)
-        return {}
-    end
-    return value
-end
 
 -- fill replaces a backend's endpoints and keeps its turn: with a turn that
 -- begins anew at each push, the first endpoint would get the most requests.
 local function fill(backend, key, text)
-    local order, count = schedule.order(decode(key, text).endpoints)
+    local order, count = schedule.order(routes.decode(key, text).endpoints)
     for i = 1, math.max(#order, backend.size) do
         backend[i] = order[i]
     end
@@ -59,6 +46,7 @@ local function current_backend(id)
         return nobody
     end
     local backend = backends[id]
+    local epoch = routes.epoch()
     if backend and backend.epoch == epoch then
         return backend
     end
@@ -80,30 +68,10 @@ local function current_backend(id)
     return backend
 end
 
-local function current_route(id)
-    id = id or ""
-    local route = routes[id]
-    if not route then
-        route = {}
-        routes[id] = route
-    end
-    local key = "r:" .. id
-    local text = data:get(key)
-    if route.text ~= text or not route.name then
-        local value = text and decode(key, text) or {}
-        route.text = text
-        route.name = type(value.name) == "string" and value.name or "-"
-        route.backend_id = type(value.backend) == "string" and value.backend or nil
-    end
-    route.backend = current_backend(route.backend_id)
-    route.epoch = epoch
-    return route
-end
-
-local function refresh(version)
-    seen = version
-    epoch = epoch + 1
-    retire.check()
+-- renew gives a route its backend.
+local function renew(route)
+    local id = route.value.backend
+    route.backend = current_backend(type(id) == "string" and id or nil)
 end
 
 -- another returns an endpoint that the request has not tried yet, or any.
@@ -124,15 +92,7 @@ end
 --- balance chooses where a request goes. It never fails: without an endpoint,
 -- the request goes to the server that answers 503.
 function M.balance()
-    local version = data:get("version")
-    if version ~= seen then
-        refresh(version)
-    end
-    local id = var.route
-    local route = routes[id]
-    if not route or route.epoch ~= epoch then
-        route = current_route(id)
-    end
+    local route = routes.get(var.route)
     if names then
         var.proxy_upstream_name = route.name
     end
@@ -168,6 +128,7 @@ end
 function M.init(address, named)
     unavailable = address
     names = named
+    routes.init(renew)
 end
 
 --- start runs in a worker, before its first request.

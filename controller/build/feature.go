@@ -1,0 +1,33 @@
+package build
+
+import (
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/model"
+)
+
+// A site is a location that asks a backend, while it is made.
+type site struct {
+	host     *host
+	slot     slot
+	claim    *claim
+	values   *annotation.Values // the claim's
+	location *model.Location    // what nginx.conf will have
+	route    *model.Route       // what Lua will have
+}
+
+// features are what annotations make of a site, each in a file of its own. What
+// nginx takes as a variable goes into the route, all else into the location. A
+// feature that can't be set up, and restricts access, closes the site.
+//
+// The order is that in which they see what others did; it is not that of the
+// directives or steps, which location.tmpl and phases.lua have.
+var features = []func(*task, *site){}
+
+// serverFeatures do the same for a host as a whole, after its locations.
+var serverFeatures = []func(*task, *host, *model.Server){}
+
+// closed makes the site answer 503 for a reason that its Ingress is told.
+func (t *task) closed(s *site, key, reason string) {
+	t.problem(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/"+key, reason+"; the location answers 503")
+	s.location.Return = 503
+}

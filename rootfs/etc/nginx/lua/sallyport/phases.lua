@@ -1,0 +1,77 @@
+-- A request in one of nginx's phases → the steps of its route.
+-- A location of nginx.conf calls a phase only where its route had a step there
+-- when the file was made; what the step does is data.
+
+local routes = require("sallyport.routes")
+
+local M = {}
+
+local var = ngx.var
+
+-- The features, in the order of their steps. Each is a field of the route's
+-- item and a module sallyport.feature.NAME with
+--   prepare(value, route) → { rewrite = f, access = f, header = f, log = f }
+-- where each f, of the route, is a step in that phase. A step that answers the
+-- request by itself ends it with ngx.exit or ngx.redirect.
+local FEATURES = {
+}
+
+local NAMES = { "rewrite", "access", "header", "log" }
+
+local function compile(route)
+    local steps = { rewrite = {}, access = {}, header = {}, log = {} }
+    for _, name in ipairs(FEATURES) do
+        local value = route.value[name]
+        if value ~= nil then
+            local feature = require("sallyport.feature." .. name).prepare(value, route)
+            for _, phase in ipairs(NAMES) do
+                steps[phase][#steps[phase] + 1] = feature[phase]
+            end
+        end
+    end
+    route.steps = steps
+    return steps
+end
+
+local function run(phase)
+    local route = routes.get(var.route)
+    local list = (route.steps or compile(route))[phase]
+    for i = 1, #list do
+        list[i](route)
+    end
+end
+
+-- Without its data a route would be served without what restricts it.
+local function must_be_known()
+    if not routes.get(var.route).text then
+        ngx.log(ngx.ERR, "route ", var.route, " has no data")
+        return ngx.exit(503)
+    end
+end
+
+function M.rewrite()
+    must_be_known()
+    run("rewrite")
+end
+
+function M.access()
+    must_be_known()
+    run("access")
+end
+
+function M.header()
+    run("header")
+end
+
+function M.log()
+    run("log")
+end
+
+--- init runs in the master: what is loaded here, no worker has to load.
+function M.init()
+    for _, name in ipairs(FEATURES) do
+        require("sallyport.feature." .. name)
+    end
+end
+
+return M
