@@ -119,6 +119,9 @@ func (c *Controller) accept(r *build.Result) {
 
 // start brings nginx up with conf and data, or takes over one that runs.
 func (c *Controller) start(ctx context.Context, next *applied, items map[string]string) outcome {
+	if err := c.o.Proxy.Keep(next.files()); err != nil {
+		return outcome{first: true, err: err}
+	}
 	adopted, err := c.o.Proxy.Adopt(ctx)
 	if err != nil {
 		return outcome{first: true, adopted: adopted, err: err}
@@ -197,7 +200,10 @@ func (c *Controller) reload(ctx context.Context, live, next *applied) outcome {
 			return outcome{err: err}
 		}
 	}
-	err := c.o.Proxy.Test(ctx, sample.Bytes)
+	err := c.o.Proxy.Keep(next.files())
+	if err == nil {
+		err = c.o.Proxy.Test(ctx, sample.Bytes)
+	}
 	if err == nil {
 		err = c.o.Proxy.Reload(ctx, next.conf.Bytes)
 	}
@@ -230,6 +236,7 @@ func (c *Controller) settle(o outcome) error {
 	c.o.Observer.Reloaded(o.err == nil, time.Now(), o.took)
 	switch {
 	case o.err == nil && (o.first || c.live != nil):
+		c.tidy(c.live, o.next)
 		c.live = o.next
 		c.reloaded = time.Now()
 		c.accept(o.result)

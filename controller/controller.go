@@ -36,6 +36,8 @@ type Proxy interface {
 	Start(ctx context.Context, conf []byte, data map[string]string) error
 	Test(ctx context.Context, conf []byte) error
 	Reload(ctx context.Context, conf []byte) error
+	Keep(files map[string]nginx.File) error
+	Drop(wanted func(name string) bool) error
 	Push(ctx context.Context, set map[string]string, del []string) error
 	Digests(ctx context.Context) (map[string]string, error)
 	Status(ctx context.Context) (nginx.Status, error)

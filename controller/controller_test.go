@@ -78,6 +78,8 @@ func (f *fakeProxy) Reload(_ context.Context, conf []byte) error {
 func (f *fakeProxy) Push(ctx context.Context, set map[string]string, del []string) error {
 	return f.push(ctx, set, del)
 }
+func (f *fakeProxy) Keep(map[string]nginx.File) error                   { return nil }
+func (f *fakeProxy) Drop(func(string) bool) error                       { return nil }
 func (f *fakeProxy) Digests(context.Context) (map[string]string, error) { return nil, nil }
 func (f *fakeProxy) Status(context.Context) (nginx.Status, error)       { return nginx.Status{}, nil }
 func (f *fakeProxy) Exited() <-chan struct{}                            { return f.exited }

@@ -49,7 +49,7 @@ func fill(p Paths) error {
 	if os.Geteuid() == 0 {
 		mode = 0o711
 	}
-	for dir, mode := range map[string]fs.FileMode{p.Dir: mode, p.Temp: mode, p.Lua: 0o755, p.private: 0o700} {
+	for dir, mode := range map[string]fs.FileMode{p.Dir: mode, p.Temp: mode, p.Files: mode, p.Lua: 0o755, p.private: 0o700} {
 		if err := os.MkdirAll(dir, mode); err != nil {
 			return err
 		}

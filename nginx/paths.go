@@ -15,6 +15,7 @@ type Paths struct {
 	Lua         string // folder for lua_package_path
 	Control     string // unix socket of the controller, in a folder that only it may enter
 	Unavailable string // unix socket of the server that answers 503; workers use it
+	Files       string // folder of what nginx.conf reads by name; workers can't list it
 	Temp        string // folder for nginx's temporary files
 	DefaultCert string // of nginx.conf, where no data says otherwise
 	DefaultKey  string
@@ -37,6 +38,7 @@ func PathsIn(dir string) Paths {
 		Lua:         at("lua"),
 		Control:     at("private/control.sock"),
 		Unavailable: at("unavailable.sock"),
+		Files:       at("files"),
 		Temp:        at("temp"),
 		DefaultCert: at("default.crt"),
 		DefaultKey:  at("default.key"),

@@ -36,6 +36,7 @@ type Environment struct {
 	Pid         string
 	Control     string // path of the control socket
 	Unavailable string // path of the socket that answers 503
+	Files       string // the folder of model.Config.Files
 	DefaultCert string // PEM files of the certificate for all other hosts
 	DefaultKey  string
 	Modules     []string // .so files to load, in order

@@ -30,7 +30,7 @@ func realNginx(t *testing.T) (*nginx.Nginx, template.Environment) {
 	}
 	p := n.Paths()
 	e := template.Environment{
-		Dir: p.Dir, Lua: p.Lua, Pid: p.Pid, Control: p.Control, Unavailable: p.Unavailable,
+		Dir: p.Dir, Lua: p.Lua, Pid: p.Pid, Control: p.Control, Unavailable: p.Unavailable, Files: p.Files,
 		DefaultCert: testdata + "/default.crt", DefaultKey: testdata + "/default.key",
 		Version: made.Version, OpenFiles: 1024, AccessLog: "/dev/null",
 	}
@@ -73,6 +73,13 @@ func takes(t *testing.T, n *nginx.Nginx, e template.Environment, result *build.R
 	t.Helper()
 	// Ports of tests: nginx -t binds them for a moment.
 	result.Config.Settings.Listen.HTTPPort, result.Config.Settings.Listen.HTTPSPort = 21080, 21443
+	files := map[string]nginx.File{}
+	for id, f := range result.Config.Files {
+		files[string(id)] = nginx.File{Content: f.Content, Private: f.Private}
+	}
+	if err := n.Keep(files); err != nil {
+		t.Fatal(err)
+	}
 	renderer, err := template.New(e)
 	if err != nil {
 		t.Fatal(err)

@@ -80,6 +80,7 @@ func environmentIn(p nginx.Paths) template.Environment {
 		Pid:         p.Pid,
 		Control:     p.Control,
 		Unavailable: p.Unavailable,
+		Files:       p.Files,
 		DefaultCert: p.DefaultCert,
 		DefaultKey:  p.DefaultKey,
 	}

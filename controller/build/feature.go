@@ -1,6 +1,9 @@
 package build
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 )
@@ -30,4 +33,15 @@ var serverFeatures = []func(*task, *host, *model.Server){}
 func (t *task) closed(s *site, key, reason string) {
 	t.problem(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/"+key, reason+"; the location answers 503")
 	s.location.Return = 503
+}
+
+// file makes a content a file that nginx.conf can name.
+func (t *task) file(content []byte, private bool) model.FileID {
+	sum := sha256.Sum256(content)
+	id := model.FileID(hex.EncodeToString(sum[:16]))
+	if private {
+		id = model.FileID(hex.EncodeToString(sum[16:])) // another file than the same content for all
+	}
+	t.result.Config.Files[id] = model.File{Content: content, Private: private}
+	return id
 }

@@ -1,0 +1,8 @@
+package compat
+
+// groups are all that is proven, a file for each feature.
+func groups() []group {
+	return []group{
+		redirectGroup(),
+	}
+}
