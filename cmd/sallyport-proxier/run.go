@@ -107,8 +107,9 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 	loop := proxier.New(proxier.Options{
 		Store: objects, Planner: plans, Backend: backend,
 		MinSync: o.MinSyncPeriod, SyncPeriod: o.SyncPeriod,
-		Observer: watcher, More: backend.problems, Report: problems.report,
-		Log: log,
+		Observer: watcher, Report: problems.report,
+		More: func() []model.Problem { return append(backend.problems(), watcher.problems()...) },
+		Log:  log,
 	})
 	tasks.start("reading objects", func() error { return objects.Run(ctx) })
 	tasks.start("the proxier", func() error { return loop.Run(ctx) })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -33,7 +34,7 @@ const response = 10 * time.Second
 func newWatcher(o *options, mode string, eligible func() bool, m *metrics.Metrics, log *slog.Logger) *watcher {
 	w := &watcher{state: health.NewState(2 * o.SyncPeriod), metrics: m, eligible: eligible}
 	healthy := func() bool { return w.state.Healthy(time.Now()) }
-	w.ports = health.NewServicePorts(healthy, log, func(plan.Service, error) {})
+	w.ports = health.NewServicePorts(healthy, log)
 	if mode != "userspace" {
 		w.cleaner = conntrack.New(log, m.Conntrack)
 	}
@@ -55,6 +56,22 @@ func (w *watcher) start(ctx context.Context, o *options, pages metrics.Pages, ta
 	if o.MetricsAddress != "" {
 		task("serving metrics", metrics.NewServer(o.MetricsAddress, w.metrics, pages, log).Serve)
 	}
+}
+
+// problems are the health-check node ports that could not be had.
+func (w *watcher) problems() []model.Problem {
+	var all []model.Problem
+	for service, err := range w.ports.Problems() {
+		all = append(all, model.Problem{
+			Object: model.Object{Kind: "Service", Namespace: service.Namespace, Name: service.Name},
+			Field:  "spec.healthCheckNodePort",
+			Reason: "is not served: " + err.Error(),
+		})
+	}
+	slices.SortFunc(all, func(a, b model.Problem) int {
+		return cmp.Or(cmp.Compare(a.Object.Namespace, b.Object.Namespace), cmp.Compare(a.Object.Name, b.Object.Name))
+	})
+	return all
 }
 
 // Queued is told by the proxier.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"net"
 	"testing"
 	"time"
 
@@ -30,5 +31,33 @@ func TestAKernelThatStaysEmptyIsUnhealthy(t *testing.T) {
 	programmed()
 	if !w.state.Healthy(later()) {
 		t.Error("unhealthy after the kernel took all")
+	}
+}
+
+// A health-check node port that somebody else has is a problem of its Service,
+// and so an Event on it, until it is free.
+func TestATakenHealthCheckNodePortIsAProblem(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	w := newWatcher(&options{SyncPeriod: 30 * time.Second}, "nftables", func() bool { return true }, metrics.New(metrics.Options{Mode: "nftables"}), log)
+	defer w.ports.Close()
+	other, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	of := plan.Service{Namespace: "default", Name: "web"}
+	checked := &plan.Plan{
+		Settings:     plan.Settings{NodePorts: plan.NodePorts{All: true}},
+		HealthChecks: map[plan.Service]plan.HealthCheck{of: {Port: uint16(other.Addr().(*net.TCPAddr).Port), Ready: 1}},
+	}
+	w.Programmed(proxier.Round{Plan: checked, Begun: time.Now(), Full: true})
+	all := w.problems()
+	if len(all) != 1 || all[0].Field != "spec.healthCheckNodePort" || all[0].Object.Name != "web" {
+		t.Errorf("problems: %v", all)
+	}
+	other.Close()
+	w.Programmed(proxier.Round{Plan: checked, Begun: time.Now(), HealthChecks: true})
+	if all := w.problems(); len(all) > 0 {
+		t.Errorf("problems of a port that is served: %v", all)
 	}
 }
