@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -49,6 +50,24 @@ func TestWrongFlags(t *testing.T) {
 		}
 		if said := stderr.String(); status != 2 || !strings.Contains(said, name) {
 			t.Errorf("%q: status %d, %q: want 2, and %s named", args, status, said, name)
+		}
+	}
+}
+
+// A folder that isn't there ends plan and the proxier alike, by a status that
+// scripts see.
+func TestAFolderThatIsNotThere(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "web.yaml")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"plan"}, {}} {
+		for _, path := range []string{filepath.Join(t.TempDir(), "none"), file} {
+			var stdout, stderr bytes.Buffer
+			status := dispatch(t.Context(), append(command, "--hostname-override=n1", "--manifests="+path), &stdout, &stderr)
+			if status != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "--manifests: ") || !strings.Contains(stderr.String(), path) {
+				t.Errorf("%q %s: status %d, %q, %q", command, path, status, &stdout, &stderr)
+			}
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/proxier/planner"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/userspace"
 	"github.com/sallyport-ingress/sallyport/controller/status"
+	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
 // proxierCommand runs the proxier until ctx ends, or cleans up.
@@ -51,7 +52,13 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 	defer stop()
 	hurry()
 
-	// Where objects come from.
+	// Where objects come from. A folder that isn't there is told before the
+	// kernel is touched.
+	if o.Manifests != "" {
+		if err := store.CheckFolder(o.Manifests); err != nil {
+			return fmt.Errorf("--manifests: %w", err)
+		}
+	}
 	client, err := o.client()
 	if err != nil {
 		return err
