@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,20 @@ func TestAFolderThatIsNotThere(t *testing.T) {
 			if status != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "--manifests: ") || !strings.Contains(stderr.String(), path) {
 				t.Errorf("%q %s: status %d, %q, %q", command, path, status, &stdout, &stderr)
 			}
+		}
+	}
+}
+
+// Who is told to end while it still asks the machine what it can do ends well:
+// what was cut off is no answer.
+func TestEndsWhileItAsks(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, mode := range []string{"nftables", "iptables"} {
+		var stdout, stderr bytes.Buffer
+		args := []string{"--hostname-override=n1", "--manifests=" + t.TempDir(), "--proxy-mode=" + mode}
+		if status := dispatch(ctx, args, &stdout, &stderr); status != 0 {
+			t.Errorf("%s: status %d, %q", mode, status, &stderr)
 		}
 	}
 }

@@ -67,6 +67,9 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 
 	// What the kernel is told, and in which way.
 	mode, because, err := choose(ctx, o.Mode)
+	if ctx.Err() != nil {
+		return nil // what was asked was cut off, and says nothing about this machine
+	}
 	if err != nil {
 		return err
 	}
