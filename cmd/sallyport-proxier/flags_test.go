@@ -96,6 +96,7 @@ func TestFlagsOfKubeProxy(t *testing.T) {
 		"--ipvs-scheduler=lc", "--ipvs-strict-arp", "--conntrack-max-per-core=0", "--oom-score-adj=-998", "--bind-address", "0.0.0.0",
 		"--iptables-localhost-nodeports", "--feature-gates=X=true", "--v=4", "--healthz-bind-address=::", "--metrics-bind-address=",
 		"--nodeport-addresses=primary", "--iptables-min-sync-period=10s", "--masquerade-all",
+		"--logging-format=json", "--vmodule=proxier=4", "--log-flush-frequency=5s", "--log-json-split-stream",
 	}, &stderr)
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +104,9 @@ func TestFlagsOfKubeProxy(t *testing.T) {
 	p, err := o.planner()
 	if err != nil || p.NodeName != "n1" || len(p.Detect.ClusterCIDRs) != 2 || !p.MasqueradeAll || p.MasqueradeMark != 0x4000 {
 		t.Errorf("planner options %+v, %v", p, err)
+	}
+	if o.LogFormat != "json" {
+		t.Errorf("log format %q", o.LogFormat)
 	}
 	if o.HealthzAddress != "[::]:10256" || o.MetricsAddress != "" {
 		t.Errorf("addresses %q, %q", o.HealthzAddress, o.MetricsAddress)
