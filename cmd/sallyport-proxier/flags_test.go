@@ -39,6 +39,8 @@ func TestWrongFlags(t *testing.T) {
 		{"--metrics-bind-address=127.0.0.1:http"},
 		{"--ipvs-exclude-cidrs=10.0.0.0"},
 		{"--log-format=xml"},
+		{"--service-proxy-name=a b"},
+		{"--service-proxy-name=-edge"},
 		{"--no-such-flag"},
 		{"--hostname-override=n1", "argument"},
 		{"nonsense"},
