@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/proxier"
+	"github.com/sallyport-ingress/sallyport/controller/proxier/iptables"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/planner"
@@ -89,6 +90,9 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 		Mode: mode, Wanted: o.Mode, Version: version, Families: families(), Connections: backend.Connections,
 	})
 	watcher := newWatcher(o, mode, plans.Eligible, counters, log)
+	if t, ok := kernel.(*iptables.Backend); ok {
+		watcher.rules = t.Rules
+	}
 	// Traffic goes the new way before the old one is taken out.
 	watcher.first = func() {
 		if err := cleanupOthers(ctx, mode, o.ServiceProxyName); err != nil && ctx.Err() == nil {

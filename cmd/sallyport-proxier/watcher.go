@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/proxier/conntrack"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/health"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/health/httpd"
+	"github.com/sallyport-ingress/sallyport/controller/proxier/iptables"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -22,7 +23,8 @@ type watcher struct {
 	state    *health.State
 	ports    *health.ServicePorts
 	metrics  *metrics.Metrics
-	cleaner  *conntrack.Cleaner // nil in userspace mode, where flows end at our own sockets
+	cleaner  *conntrack.Cleaner      // nil in userspace mode, where flows end at our own sockets
+	rules    func() []iptables.Rules // nil but in iptables mode
 	eligible func() bool
 	first    func() // after the first round; nil when it was called
 	noLocal  counts
@@ -91,6 +93,7 @@ func (w *watcher) Programmed(r proxier.Round) {
 	}
 	if r.Full || len(r.Changes) > 0 {
 		w.metrics.Synced(now, r.Took, r.Full)
+		w.countRules()
 	}
 	w.metrics.ServiceChanges(r.Services, 0)
 	w.metrics.EndpointChanges(r.Endpoints, 0)
@@ -113,6 +116,15 @@ func (w *watcher) Programmed(r proxier.Round) {
 	if w.first != nil {
 		w.first()
 		w.first = nil
+	}
+}
+
+func (w *watcher) countRules() {
+	if w.rules == nil {
+		return
+	}
+	for _, one := range w.rules() {
+		w.metrics.IPTablesRules(one.Family, one.Table, one.Total, one.Written)
 	}
 }
 

@@ -3,10 +3,13 @@ package main
 import (
 	"log/slog"
 	"net"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/sallyport-ingress/sallyport/controller/proxier"
+	"github.com/sallyport-ingress/sallyport/controller/proxier/iptables"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -59,5 +62,28 @@ func TestATakenHealthCheckNodePortIsAProblem(t *testing.T) {
 	w.Programmed(proxier.Round{Plan: checked, Begun: time.Now(), HealthChecks: true})
 	if all := w.problems(); len(all) > 0 {
 		t.Errorf("problems of a port that is served: %v", all)
+	}
+}
+
+// The number of iptables rules is told under kube-proxy's names, once there is
+// something to count.
+func TestIPTablesRulesAreTold(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	m := metrics.New(metrics.Options{Mode: "iptables", Families: []plan.Family{plan.IPv4}})
+	w := newWatcher(&options{SyncPeriod: 30 * time.Second}, "iptables", func() bool { return true }, m, log)
+	defer w.ports.Close()
+	w.rules = func() []iptables.Rules {
+		return []iptables.Rules{{Family: plan.IPv4, Table: "nat", Total: 9, Written: 4}}
+	}
+	w.Programmed(proxier.Round{Plan: &plan.Plan{}, Begun: time.Now(), Full: true})
+	answer := httptest.NewRecorder()
+	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`kubeproxy_sync_proxy_rules_iptables_total{ip_family="IPv4",table="nat"} 9`,
+		`kubeproxy_sync_proxy_rules_iptables_last{ip_family="IPv4",table="nat"} 4`,
+	} {
+		if !strings.Contains(answer.Body.String(), line+"\n") {
+			t.Errorf("missing: %s", line)
+		}
 	}
 }
