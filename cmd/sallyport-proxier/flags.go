@@ -111,6 +111,7 @@ func (o *options) reportFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.MetricsAddress, "metrics-bind-address", "127.0.0.1:10249", "address and port of /metrics; empty for none")
 	f.BoolVar(&o.Profiling, "profiling", false, "serve /debug/pprof at the metrics address")
 	f.StringVar(&o.LogFormat, "log-format", "text", "text or json")
+	f.StringVar(&o.LogFormat, "logging-format", "text", "the same as --log-format")
 	f.IntVarP(&o.Verbosity, "v", "v", 2, "how much is logged: 3 and more is all")
 	f.BoolVar(&o.Version, "version", false, "print the version and end")
 }

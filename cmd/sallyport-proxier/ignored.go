@@ -25,12 +25,18 @@ var ignored = map[string]string{
 	"kube-api-burst":                    "there is no limit of ours",
 	"kube-api-content-type":             "it is protobuf",
 	"kube-api-qps":                      "there is no limit of ours",
+	"log-flush-frequency":               "a line is written at once",
+	"log-json-info-buffer-size":         "a line is written at once",
+	"log-json-split-stream":             "the log goes to stderr",
+	"log-text-info-buffer-size":         "a line is written at once",
+	"log-text-split-stream":             "the log goes to stderr",
 	"oom-score-adj":                     "it is for the kubelet or systemd to set",
 	"show-hidden-metrics-for-version":   "no metric is hidden",
+	"vmodule":                           "-v is for all",
 }
 
 // switches are those of them that kube-proxy takes without a value.
-var switches = []string{"bind-address-hard-fail", "cleanup-ipvs", "conntrack-tcp-be-liberal", "iptables-localhost-nodeports"}
+var switches = []string{"bind-address-hard-fail", "cleanup-ipvs", "conntrack-tcp-be-liberal", "iptables-localhost-nodeports", "log-json-split-stream", "log-text-split-stream"}
 
 // ignoredFlags declares them. They take any value.
 func ignoredFlags(f *pflag.FlagSet) {

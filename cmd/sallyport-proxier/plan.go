@@ -50,6 +50,9 @@ func planCommand(ctx context.Context, args []string, stdout, stderr io.Writer) e
 // readOnce is the state of the folder, or of the cluster once all has arrived.
 func (o *options) readOnce(ctx context.Context, stderr io.Writer) (*store.Snapshot, error) {
 	if o.Manifests != "" {
+		if err := store.CheckFolder(o.Manifests); err != nil {
+			return nil, fmt.Errorf("--manifests: %w", err)
+		}
 		return store.Load(o.Manifests), nil
 	}
 	client, err := o.client()

@@ -15,11 +15,13 @@ import (
 
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/proxier"
+	"github.com/sallyport-ingress/sallyport/controller/proxier/iptables"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/planner"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/userspace"
 	"github.com/sallyport-ingress/sallyport/controller/status"
+	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
 // proxierCommand runs the proxier until ctx ends, or cleans up.
@@ -51,7 +53,13 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 	defer stop()
 	hurry()
 
-	// Where objects come from.
+	// Where objects come from. A folder that isn't there is told before the
+	// kernel is touched.
+	if o.Manifests != "" {
+		if err := store.CheckFolder(o.Manifests); err != nil {
+			return fmt.Errorf("--manifests: %w", err)
+		}
+	}
 	client, err := o.client()
 	if err != nil {
 		return err
@@ -60,6 +68,9 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 
 	// What the kernel is told, and in which way.
 	mode, because, err := choose(ctx, o.Mode)
+	if ctx.Err() != nil {
+		return nil // what was asked was cut off, and says nothing about this machine
+	}
 	if err != nil {
 		return err
 	}
@@ -79,6 +90,9 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 		Mode: mode, Wanted: o.Mode, Version: version, Families: families(), Connections: backend.Connections,
 	})
 	watcher := newWatcher(o, mode, plans.Eligible, counters, log)
+	if t, ok := kernel.(*iptables.Backend); ok {
+		watcher.rules = t.Rules
+	}
 	// Traffic goes the new way before the old one is taken out.
 	watcher.first = func() {
 		if err := cleanupOthers(ctx, mode, o.ServiceProxyName); err != nil && ctx.Err() == nil {
@@ -107,8 +121,9 @@ func run(ctx context.Context, o *options, flags *pflag.FlagSet, log *slog.Logger
 	loop := proxier.New(proxier.Options{
 		Store: objects, Planner: plans, Backend: backend,
 		MinSync: o.MinSyncPeriod, SyncPeriod: o.SyncPeriod,
-		Observer: watcher, More: backend.problems, Report: problems.report,
-		Log: log,
+		Observer: watcher, Report: problems.report,
+		More: func() []model.Problem { return append(backend.problems(), watcher.problems()...) },
+		Log:  log,
 	})
 	tasks.start("reading objects", func() error { return objects.Run(ctx) })
 	tasks.start("the proxier", func() error { return loop.Run(ctx) })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/proxier/conntrack"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/health"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/health/httpd"
+	"github.com/sallyport-ingress/sallyport/controller/proxier/iptables"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
@@ -21,7 +23,8 @@ type watcher struct {
 	state    *health.State
 	ports    *health.ServicePorts
 	metrics  *metrics.Metrics
-	cleaner  *conntrack.Cleaner // nil in userspace mode, where flows end at our own sockets
+	cleaner  *conntrack.Cleaner      // nil in userspace mode, where flows end at our own sockets
+	rules    func() []iptables.Rules // nil but in iptables mode
 	eligible func() bool
 	first    func() // after the first round; nil when it was called
 	noLocal  counts
@@ -33,7 +36,7 @@ const response = 10 * time.Second
 func newWatcher(o *options, mode string, eligible func() bool, m *metrics.Metrics, log *slog.Logger) *watcher {
 	w := &watcher{state: health.NewState(2 * o.SyncPeriod), metrics: m, eligible: eligible}
 	healthy := func() bool { return w.state.Healthy(time.Now()) }
-	w.ports = health.NewServicePorts(healthy, log, func(plan.Service, error) {})
+	w.ports = health.NewServicePorts(healthy, log)
 	if mode != "userspace" {
 		w.cleaner = conntrack.New(log, m.Conntrack)
 	}
@@ -57,6 +60,22 @@ func (w *watcher) start(ctx context.Context, o *options, pages metrics.Pages, ta
 	}
 }
 
+// problems are the health-check node ports that could not be had.
+func (w *watcher) problems() []model.Problem {
+	var all []model.Problem
+	for service, err := range w.ports.Problems() {
+		all = append(all, model.Problem{
+			Object: model.Object{Kind: "Service", Namespace: service.Namespace, Name: service.Name},
+			Field:  "spec.healthCheckNodePort",
+			Reason: "is not served: " + err.Error(),
+		})
+	}
+	slices.SortFunc(all, func(a, b model.Problem) int {
+		return cmp.Or(cmp.Compare(a.Object.Namespace, b.Object.Namespace), cmp.Compare(a.Object.Name, b.Object.Name))
+	})
+	return all
+}
+
 // Queued is told by the proxier.
 func (w *watcher) Queued() {
 	now := time.Now()
@@ -74,6 +93,7 @@ func (w *watcher) Programmed(r proxier.Round) {
 	}
 	if r.Full || len(r.Changes) > 0 {
 		w.metrics.Synced(now, r.Took, r.Full)
+		w.countRules()
 	}
 	w.metrics.ServiceChanges(r.Services, 0)
 	w.metrics.EndpointChanges(r.Endpoints, 0)
@@ -96,6 +116,15 @@ func (w *watcher) Programmed(r proxier.Round) {
 	if w.first != nil {
 		w.first()
 		w.first = nil
+	}
+}
+
+func (w *watcher) countRules() {
+	if w.rules == nil {
+		return
+	}
+	for _, one := range w.rules() {
+		w.metrics.IPTablesRules(one.Family, one.Table, one.Total, one.Written)
 	}
 }
 

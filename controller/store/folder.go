@@ -70,12 +70,9 @@ func (f *folder) settled() bool { return f.ready.Load() }
 
 // run reads the folder, and again whenever something happens in it.
 func (f *folder) run(ctx context.Context) error {
-	info, err := os.Stat(f.dir)
+	err := CheckFolder(f.dir)
 	if err != nil {
 		return fmt.Errorf("manifests: %w", err)
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("manifests: %s is not a folder", f.dir)
 	}
 	if f.watcher, err = fsnotify.NewWatcher(); err != nil {
 		return fmt.Errorf("manifests: %w", err)
@@ -114,6 +111,15 @@ func (f *folder) follow(ctx context.Context) {
 			f.scan()
 		}
 	}
+}
+
+// CheckFolder says why a folder of manifests can't be read at all.
+func CheckFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a folder", dir)
+	}
+	return err
 }
 
 func notify(c chan<- struct{}) {

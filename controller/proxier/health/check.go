@@ -36,8 +36,8 @@ type check struct {
 	http    *http.Server
 
 	// ServicePorts.mu guards these.
-	holds  bool // the port is its own, and no other Service's
-	failed bool // it was told that it can't be served
+	holds  bool  // the port is its own, and no other Service's
+	failed error // why it can't be served, as told; nil: it is
 
 	mu        sync.Mutex
 	listeners map[string]net.Listener // by address

@@ -22,7 +22,6 @@ const again = 3 * time.Second
 type ServicePorts struct {
 	healthy func() bool
 	log     *slog.Logger
-	event   func(plan.Service, error)
 	local   func() ([]net.Addr, error)
 	stop    chan struct{}
 	ended   sync.WaitGroup // the retries, and the checks that come to their end
@@ -34,12 +33,10 @@ type ServicePorts struct {
 	closed bool
 }
 
-// NewServicePorts makes ServicePorts that answer nowhere yet. The event is
-// called once for each Service whose port can't be had, until it could; it must
-// not block.
-func NewServicePorts(healthy func() bool, log *slog.Logger, event func(plan.Service, error)) *ServicePorts {
+// NewServicePorts makes ServicePorts that answer nowhere yet.
+func NewServicePorts(healthy func() bool, log *slog.Logger) *ServicePorts {
 	s := &ServicePorts{
-		healthy: healthy, log: log, event: event, local: net.InterfaceAddrs,
+		healthy: healthy, log: log, local: net.InterfaceAddrs,
 		stop: make(chan struct{}), checks: map[plan.Service]*check{},
 	}
 	s.ended.Go(s.retry)
@@ -57,6 +54,19 @@ func (s *ServicePorts) Sync(want map[plan.Service]plan.HealthCheck, at plan.Node
 	}
 	s.want, s.at = maps.Clone(want), at
 	s.mend()
+}
+
+// Problems are the Services whose port can't be had now, and why.
+func (s *ServicePorts) Problems() map[plan.Service]error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := map[plan.Service]error{}
+	for service, c := range s.checks {
+		if c.failed != nil {
+			all[service] = c.failed
+		}
+	}
+	return all
 }
 
 // Close ends them all, after the answers that are under way.
@@ -137,13 +147,12 @@ func (s *ServicePorts) mendOne(service plan.Service, addresses []string, holders
 // tell says what goes wrong when it begins to, and when it ends.
 func (s *ServicePorts) tell(c *check, err error) {
 	switch {
-	case err != nil && !c.failed:
+	case err != nil && c.failed == nil:
 		s.log.Error("health-check node port can't be served; trying again", "service", c.service, "port", c.port, "error", err)
-		s.event(c.service, err)
-	case err == nil && c.failed:
+	case err == nil && c.failed != nil:
 		s.log.Info("health-check node port is served again", "service", c.service, "port", c.port)
 	}
-	c.failed = err != nil
+	c.failed = err
 }
 
 func (s *ServicePorts) end(service plan.Service, c *check) {

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -48,25 +47,22 @@ func reserve(t *testing.T) uint16 {
 	return uint16(a.(*unix.SockaddrInet6).Port)
 }
 
-// events are what Services were told.
-type events struct {
-	mu  sync.Mutex
-	all []string
+// told is what is told of Services whose port can't be had.
+func told(s *ServicePorts) []string {
+	var all []string
+	for service, err := range s.Problems() {
+		all = append(all, service.String()+": "+err.Error())
+	}
+	return all
 }
 
-func (e *events) add(s plan.Service, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.all = append(e.all, s.String()+": "+err.Error())
-}
-
-func start(t *testing.T) (*ServicePorts, *events, *atomic.Bool) {
+func start(t *testing.T) (*ServicePorts, *atomic.Bool) {
 	t.Helper()
-	e, healthy := &events{}, &atomic.Bool{}
+	healthy := &atomic.Bool{}
 	healthy.Store(true)
-	s := NewServicePorts(healthy.Load, slog.New(slog.DiscardHandler), e.add)
+	s := NewServicePorts(healthy.Load, slog.New(slog.DiscardHandler))
 	t.Cleanup(s.Close)
-	return s, e, healthy
+	return s, healthy
 }
 
 func service(name string) plan.Service { return plan.Service{Namespace: "ns", Name: name} }
@@ -103,7 +99,7 @@ func refused(t *testing.T, host string, port uint16) {
 }
 
 func TestServicePorts(t *testing.T) {
-	s, e, healthy := start(t)
+	s, healthy := start(t)
 	port := reserve(t)
 	s.Sync(map[plan.Service]plan.HealthCheck{service("n"): {Port: port, Ready: 1}}, plan.NodePorts{All: true})
 	for _, host := range []string{"127.0.0.1", "::1"} {
@@ -128,15 +124,15 @@ func TestServicePorts(t *testing.T) {
 	expect(t, "127.0.0.1", port, 503, `"localEndpoints": 0`)
 	s.Sync(nil, plan.NodePorts{All: true})
 	refused(t, "127.0.0.1", port)
-	if len(e.all) > 0 {
-		t.Errorf("events: %v", e.all)
+	if all := told(s); len(all) > 0 {
+		t.Errorf("problems: %v", all)
 	}
 }
 
-// A port that somebody else has is told of once and taken when it is free; the
+// A port that somebody else has is told of, and taken when it is free; the
 // others don't suffer.
 func TestTakenPort(t *testing.T) {
-	s, e, _ := start(t)
+	s, _ := start(t)
 	other, err := net.Listen("tcp", ":0")
 	if err != nil {
 		t.Fatal(err)
@@ -148,18 +144,21 @@ func TestTakenPort(t *testing.T) {
 		s.Sync(want, plan.NodePorts{All: true})
 	}
 	expect(t, "127.0.0.1", free, 200, `"localEndpoints": 2`)
-	if len(e.all) != 1 || !strings.HasPrefix(e.all[0], "ns/a: ") || !strings.Contains(e.all[0], "in use") {
-		t.Errorf("events: %v", e.all)
+	if all := told(s); len(all) != 1 || !strings.HasPrefix(all[0], "ns/a: ") || !strings.Contains(all[0], "in use") {
+		t.Errorf("problems: %v", all)
 	}
 	other.Close()
 	s.Sync(want, plan.NodePorts{All: true})
+	if all := told(s); len(all) > 0 {
+		t.Errorf("problems of a port that is served: %v", all)
+	}
 	expect(t, "127.0.0.1", taken, 200, `"localEndpoints": 1`)
 }
 
 // Two Services with one port: the one that had it keeps it, and when it goes
 // the other has it.
 func TestSharedPort(t *testing.T) {
-	s, e, _ := start(t)
+	s, _ := start(t)
 	port := reserve(t)
 	a, b := service("a"), service("b")
 	s.Sync(map[plan.Service]plan.HealthCheck{b: {Port: port, Ready: 2}}, plan.NodePorts{All: true})
@@ -167,8 +166,8 @@ func TestSharedPort(t *testing.T) {
 		s.Sync(map[plan.Service]plan.HealthCheck{a: {Port: port, Ready: 1}, b: {Port: port, Ready: 2}}, plan.NodePorts{All: true})
 		expect(t, "127.0.0.1", port, 200, `"name": "b"`)
 	}
-	if want := []string{fmt.Sprintf("ns/a: port %d: already the health-check node port of ns/b", port)}; !cmp.Equal(want, e.all) {
-		t.Errorf("events: %v", e.all)
+	if want := []string{fmt.Sprintf("ns/a: port %d: already the health-check node port of ns/b", port)}; !cmp.Equal(want, told(s)) {
+		t.Errorf("problems: %v", told(s))
 	}
 	s.Sync(map[plan.Service]plan.HealthCheck{a: {Port: port, Ready: 1}}, plan.NodePorts{All: true})
 	expect(t, "127.0.0.1", port, 200, `"name": "a"`)
@@ -176,21 +175,21 @@ func TestSharedPort(t *testing.T) {
 
 // Two Services that exchange their ports get them at once.
 func TestExchangedPorts(t *testing.T) {
-	s, e, _ := start(t)
+	s, _ := start(t)
 	one, two := reserve(t), reserve(t)
 	a, b := service("a"), service("b")
 	s.Sync(map[plan.Service]plan.HealthCheck{a: {Port: one, Ready: 1}, b: {Port: two, Ready: 1}}, plan.NodePorts{All: true})
 	s.Sync(map[plan.Service]plan.HealthCheck{a: {Port: two, Ready: 1}, b: {Port: one, Ready: 1}}, plan.NodePorts{All: true})
 	expect(t, "127.0.0.1", one, 200, `"name": "b"`)
 	expect(t, "127.0.0.1", two, 200, `"name": "a"`)
-	if len(e.all) > 0 {
-		t.Errorf("events: %v", e.all)
+	if all := told(s); len(all) > 0 {
+		t.Errorf("problems: %v", all)
 	}
 }
 
 // They answer at the addresses of node ports alone, which may change.
 func TestNodePortAddresses(t *testing.T) {
-	s, e, _ := start(t)
+	s, _ := start(t)
 	s.local = func() ([]net.Addr, error) {
 		var all []net.Addr
 		for _, a := range []string{"127.0.0.1/8", "127.0.0.2/8", "fe80::1/64", "::1/128"} {
@@ -216,16 +215,16 @@ func TestNodePortAddresses(t *testing.T) {
 	refused(t, "127.0.0.2", port)
 	s.Sync(want, at("192.0.2.0/24"))
 	refused(t, "127.0.0.1", port)
-	if len(e.all) != 1 || !strings.Contains(e.all[0], "no address") {
-		t.Errorf("events: %v", e.all)
+	if all := told(s); len(all) != 1 || !strings.Contains(all[0], "no address") {
+		t.Errorf("problems: %v", all)
 	}
 }
 
 // Two processes have a port at a time when one follows the other, and somebody
 // answers all along.
 func TestOverlap(t *testing.T) {
-	first, e, _ := start(t)
-	second, f, _ := start(t)
+	first, _ := start(t)
+	second, _ := start(t)
 	port := reserve(t)
 	want := map[plan.Service]plan.HealthCheck{service("a"): {Port: port, Ready: 1}}
 	first.Sync(want, plan.NodePorts{All: true})
@@ -237,8 +236,8 @@ func TestOverlap(t *testing.T) {
 	for range 20 {
 		expect(t, "127.0.0.1", port, 200, `"a"`)
 	}
-	if len(e.all)+len(f.all) > 0 {
-		t.Errorf("events: %v %v", e.all, f.all)
+	if all := append(told(first), told(second)...); len(all) > 0 {
+		t.Errorf("problems: %v", all)
 	}
 	second.Close()
 	refused(t, "127.0.0.1", port)

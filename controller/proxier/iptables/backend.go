@@ -152,5 +152,28 @@ func outcome(failed []error, refused plan.Refused) error {
 	return nil
 }
 
+// Rules are how many rules there are of ours in a table of a family, and how many
+// of them were written the last time.
+type Rules struct {
+	Family         plan.Family
+	Table          string
+	Total, Written int
+}
+
+// Rules counts the rules of each table that is as it was told. It is for the
+// goroutine that calls Sync and Apply, and reads no kernel.
+func (b *Backend) Rules() []Rules {
+	var all []Rules
+	for _, f := range b.families() {
+		if f.ruleset == nil {
+			continue
+		}
+		for _, table := range []string{"nat", "filter"} {
+			all = append(all, Rules{f.is, table, f.ruleset.rules(table), f.written[table]})
+		}
+	}
+	return all
+}
+
 // Close does nothing: all that this mode has is in the kernel.
 func (b *Backend) Close() error { return nil }

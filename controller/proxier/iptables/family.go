@@ -24,6 +24,7 @@ type family struct {
 	ruleset *ruleset
 	watch   watch
 	counts  counts
+	written map[string]int // rules that were written the last time, by table
 }
 
 // open asks what tools these are and what the kernel takes, once.
@@ -112,7 +113,7 @@ func (f *family) take(ctx context.Context, pr programmer, ports map[plan.ID]*pla
 	if err := f.commit(ctx, f.runner, s); err != nil {
 		return nil, err
 	}
-	f.counts.restarted(s.written("nat"))
+	f.wrote(s)
 	return next, nil
 }
 
@@ -136,9 +137,15 @@ func (f *family) apply(ctx context.Context, changes []plan.Change, refused plan.
 			return err
 		}
 	}
-	f.counts.restarted(s.written("nat"))
+	f.wrote(s)
 	f.counts.change(f.ruleset.ports, changes)
 	return nil
+}
+
+// wrote takes note of a script that the kernel has taken.
+func (f *family) wrote(s script) {
+	f.counts.restarted(s.written("nat"))
+	f.written = map[string]int{"nat": s.rules("nat"), "filter": s.rules("filter")}
 }
 
 // without are the changes less those that the kernel refuses.

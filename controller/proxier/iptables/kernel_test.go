@@ -132,9 +132,57 @@ func TestApplyIsAsSync(t *testing.T) {
 			t.Error("not intact")
 		}
 		got := chains(t, flavour)
+		if diff := cmp.Diff(rulesOf(got), totals(b)); diff != "" {
+			t.Error("rules are counted wrong (-kernel +told):", diff)
+		}
 		syncTo(t, backend(t, flavour), now)
 		if diff := cmp.Diff(chains(t, flavour), got); diff != "" {
 			t.Error("a Sync gives something else:", diff)
+		}
+	})
+}
+
+// rulesOf counts the rules of chains, by family and table. Nobody else has any
+// there.
+func rulesOf(all map[string][]string) map[string]int {
+	n := map[string]int{}
+	for name, rules := range all {
+		of := strings.Fields(name)
+		n[of[0]+" "+of[1]] += len(rules)
+	}
+	return n
+}
+
+func totals(b *Backend) map[string]int {
+	n := map[string]int{}
+	for _, one := range b.Rules() {
+		first := "iptables "
+		if one.Family == plan.IPv6 {
+			first = "ip6tables "
+		}
+		n[first+one.Table] = one.Total
+	}
+	return n
+}
+
+// What a change wrote is counted apart from all that there is.
+func TestRules(t *testing.T) {
+	eachFlavour(t, func(t *testing.T, flavour string) {
+		b := backend(t, flavour)
+		ports := many(20)
+		syncTo(t, b, planOf(settings(), ports...))
+		all := b.Rules()
+		if len(all) == 0 || all[0].Table != "nat" || all[0].Written == 0 || all[0].Written > all[0].Total {
+			t.Fatalf("after a Sync: %+v", all)
+		}
+		is := *ports[7]
+		is.Cluster = append(slices.Clone(is.Cluster), plan.Endpoint{Address: netip.MustParseAddrPort("10.244.2.9:80"), Weight: 1})
+		apply(t, b, plan.Change{ID: is.ID, Was: ports[7], Is: &is})
+		if after := b.Rules()[0]; after.Written == 0 || after.Written > 10 || after.Total <= all[0].Total {
+			t.Errorf("after an endpoint more: %+v, before %+v", after, all[0])
+		}
+		if diff := cmp.Diff(rulesOf(chains(t, flavour)), totals(b)); diff != "" {
+			t.Error("rules are counted wrong (-kernel +told):", diff)
 		}
 	})
 }
@@ -348,6 +396,9 @@ func TestRefusedStaysAsItWas(t *testing.T) {
 		}
 		if diff := cmp.Diff(before, chains(t, flavour)); diff != "" {
 			t.Error("it is not as it was:", diff)
+		}
+		if diff := cmp.Diff(rulesOf(before), totals(b)); diff != "" {
+			t.Error("rules are counted wrong (-kernel +told):", diff)
 		}
 		s.word = ""
 		apply(t, b, plan.Change{ID: next.ID, Was: next})

@@ -12,10 +12,11 @@ type ruleset struct {
 	programmer
 	ports       map[plan.ID]*plan.Port
 	nat, filter *side
+	own         map[string]int // rules in the ports' own chains, by table
 }
 
 func newRuleset(pr programmer) *ruleset {
-	return &ruleset{programmer: pr, ports: map[plan.ID]*plan.Port{}, nat: newSide(pr.family), filter: newSide(pr.family)}
+	return &ruleset{programmer: pr, ports: map[plan.ID]*plan.Port{}, own: map[string]int{}, nat: newSide(pr.family), filter: newSide(pr.family)}
 }
 
 // whole is the script that makes a kernel hold the ruleset, and takes what it
@@ -31,6 +32,7 @@ func (s *ruleset) whole(was map[string]*saved, some int) script {
 		s.nat.put(p.served)
 		addAll(filter, p.filter)
 		addAll(own, p.nat)
+		s.tally(p, 1)
 		if own.headLines >= some {
 			all = append(all, own)
 			own = &block{table: "nat"}
@@ -97,6 +99,8 @@ func (s *ruleset) change(changes []plan.Change) script {
 	before, nat, after := &block{table: "filter"}, &block{table: "nat"}, &block{table: "filter"}
 	for _, c := range changes {
 		was, is := s.port(s.ports[c.ID]), s.port(c.Is)
+		s.tally(was, -1)
+		s.tally(is, 1)
 		s.filter.put(is.verdicts)
 		s.nat.drop(was.served, is.served)
 		s.nat.put(is.served)
@@ -112,6 +116,37 @@ func (s *ruleset) change(changes []plan.Change) script {
 	}
 	s.filter.flush(after)
 	return script{before, nat, after}
+}
+
+// tally counts a program's own rules in, or out where sign is -1.
+func (s *ruleset) tally(p program, sign int) {
+	s.own["nat"] += sign * lengths(p.nat)
+	s.own["filter"] += sign * lengths(p.filter)
+}
+
+func lengths(all []chain) (n int) {
+	for _, c := range all {
+		n += len(c.rules)
+	}
+	return n
+}
+
+// rules are how many a table has of ours, the jumps to them included.
+func (s *ruleset) rules(table string) int {
+	trees, fixed := s.nat, s.fixedNat()
+	if table == "filter" {
+		trees, fixed = s.filter, s.fixedFilter()
+	}
+	n := s.own[table] + lengths(fixed)
+	for _, t := range trees.trees() {
+		n += t.rules
+	}
+	for _, h := range hooks() {
+		if h.table == table {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *ruleset) remember(c plan.Change) {

@@ -139,6 +139,16 @@ func (s script) written(table string) []string {
 	return all
 }
 
+// rules are how many it writes into a table.
+func (s script) rules(table string) (n int) {
+	for _, b := range s {
+		if b.table == table {
+			n += b.bodyLines
+		}
+	}
+	return n
+}
+
 func nobodys(bodies ...string) []rule {
 	rules := make([]rule, len(bodies))
 	for i, body := range bodies {

@@ -28,6 +28,10 @@ type tree struct {
 	match func(word string) string
 	// dirty are the words of the nodes that differ from their chains.
 	dirty map[string]bool
+	// lengths are how many rules the chains have that were flushed, and rules is
+	// their sum.
+	lengths map[string]int
+	rules   int
 }
 
 type node struct {
@@ -37,7 +41,7 @@ type node struct {
 }
 
 func newTree(name string, steps []int, inline int, match func(string) string) *tree {
-	t := &tree{root: &node{}, name: name, steps: steps, inline: inline, match: match, dirty: map[string]bool{}}
+	t := &tree{root: &node{}, name: name, steps: steps, inline: inline, match: match, dirty: map[string]bool{}, lengths: map[string]int{}}
 	t.dirty[""] = true
 	return t
 }
@@ -227,9 +231,14 @@ func (t *tree) flush(b *block) {
 		trail := t.find(w)
 		if len(trail) == 0 || t.inlined(trail[len(trail)-1]) {
 			b.gone(t.chainName(w))
+			t.rules -= t.lengths[w]
+			delete(t.lengths, w)
 			continue
 		}
-		b.chain(t.chain(trail[len(trail)-1]))
+		c := t.chain(trail[len(trail)-1])
+		b.chain(c)
+		t.rules += len(c.rules) - t.lengths[w]
+		t.lengths[w] = len(c.rules)
 	}
 	clear(t.dirty)
 }

@@ -93,11 +93,15 @@ func clusterIPs(s *corev1.Service) []string {
 	if len(all) == 0 {
 		all = []string{s.Spec.ClusterIP}
 	}
-	if s.Spec.Type == corev1.ServiceTypeExternalName || s.Spec.ClusterIP == corev1.ClusterIPNone ||
-		all[0] == "" || all[0] == corev1.ClusterIPNone {
+	if s.Spec.Type == corev1.ServiceTypeExternalName || saysHeadless(s) || all[0] == "" {
 		return nil
 	}
 	return all
+}
+
+// saysHeadless says whether a Service's author wants no ClusterIP for it.
+func saysHeadless(s *corev1.Service) bool {
+	return s.Spec.ClusterIP == corev1.ClusterIPNone || len(s.Spec.ClusterIPs) > 0 && s.Spec.ClusterIPs[0] == corev1.ClusterIPNone
 }
 
 // familyMeant is the family of an address that can't be used.

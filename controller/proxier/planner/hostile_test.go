@@ -64,6 +64,14 @@ func TestBadServices(t *testing.T) {
 			func(s *corev1.Service) { s.Spec.ClusterIP, s.Spec.ClusterIPs = "nowhere", nil }, nothing,
 			[]string{`Service default/web spec.clusterIP: "nowhere" is no IP address`},
 		},
+		"no ClusterIP, as kubectl's users write it": {
+			func(s *corev1.Service) { nodePort(30080)(s); s.Spec.ClusterIP, s.Spec.ClusterIPs = "", nil }, nothing,
+			[]string{"Service default/web spec.clusterIP: is missing, and nobody here gives a Service one: it is left out"},
+		},
+		"two ClusterIPs without an address": {
+			named("web", 100, "", ""), nothing,
+			[]string{"Service default/web spec.clusterIP: is missing, and nobody here gives a Service one: it is left out"},
+		},
 		"ClusterIP is loopback": {
 			named("web", 100, "127.0.0.53"), nothing,
 			[]string{`Service default/web spec.clusterIPs[0]: 127.0.0.53 is a loopback address, which no Service may have`},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/sallyport-ingress/sallyport/controller/proxier/plan"
 )
 
@@ -54,6 +56,9 @@ const maxInterface = 15
 func (o Options) Check() error {
 	if o.NodeName == "" {
 		return fmt.Errorf("--hostname-override: the node's name is not known")
+	}
+	if wrong := validation.IsValidLabelValue(o.ServiceProxyName); len(wrong) > 0 {
+		return fmt.Errorf("--service-proxy-name: %q is no value that a label can have", o.ServiceProxyName)
 	}
 	if err := o.Detect.check(); err != nil {
 		return err

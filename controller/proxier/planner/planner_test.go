@@ -22,8 +22,10 @@ func TestServices(t *testing.T) {
 		proxy   string // ServiceProxyName
 		want    string
 	}{
-		"headless":         {[]metav1.Object{aService(named("web", 1, "None")), slice}, "", ""},
-		"headless, a pair": {[]metav1.Object{aService(named("web", 1, "", "")), slice}, "", ""},
+		"headless": {[]metav1.Object{aService(named("web", 1, "None")), slice}, "", ""},
+		"headless, in the list alone": {[]metav1.Object{aService(func(s *corev1.Service) {
+			s.Spec.ClusterIP, s.Spec.ClusterIPs = "", []string{"None"}
+		}), slice}, "", ""},
 		"ExternalName": {[]metav1.Object{aService(func(s *corev1.Service) {
 			s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, "example.com"
 		}), slice}, "", ""},

@@ -71,7 +71,15 @@ func (p *Planner) ask(s *corev1.Service) *request {
 func (o Options) serves(s *corev1.Service, r *report) bool {
 	name, named := s.Labels[store.LabelServiceProxyName]
 	_, headless := s.Labels[corev1.IsHeadlessService]
-	if headless || named != (o.ServiceProxyName != "") || name != o.ServiceProxyName || len(clusterIPs(s)) == 0 {
+	if headless || named != (o.ServiceProxyName != "") || name != o.ServiceProxyName {
+		return false
+	}
+	if len(clusterIPs(s)) == 0 {
+		// An API server gives one to each Service that is to have one. In a folder
+		// nobody does, and the author is to know why nothing is there.
+		if s.Spec.Type != corev1.ServiceTypeExternalName && !saysHeadless(s) {
+			r.add("is missing, and nobody here gives a Service one: it is left out", "spec.clusterIP")
+		}
 		return false
 	}
 	switch s.Spec.Type {
