@@ -42,7 +42,7 @@ type held struct {
 // here, just before.
 func (h *half) work(steps []step) (*change, error) {
 	c := &change{
-		del: map[string][]wire.Element{}, add: map[string][]wire.Element{}, refs: map[item]int{},
+		del: map[string][]wire.Element{}, add: map[string][]wire.Element{}, refs: make(map[item]int, 3*len(steps)),
 		dead: map[string]bool{}, known: map[entrance]bool{}, lost: map[plan.ID]uint64{},
 	}
 	was := map[item]held{}
@@ -230,6 +230,9 @@ func (h *half) declare(b *wire.Batch, timeouts []time.Duration) {
 
 // done takes a change for what the kernel has.
 func (h *half) done(steps []step, c *change) {
+	if len(h.refs) == 0 {
+		h.refs = make(map[item]int, len(c.refs))
+	}
 	for i, n := range c.refs {
 		if h.refs[i] += n; h.refs[i] == 0 {
 			delete(h.refs, i)

@@ -57,7 +57,9 @@ type Backend struct {
 	reading sync.Mutex // held while it is used
 }
 
-// New opens the way to the kernel. It changes nothing there.
+// New opens the way to the kernel and asks what it can do: here, so that the
+// first Sync has to wait for nothing. It changes nothing there. The error says
+// what the kernel lacks for IPv4.
 func New(o Options) (*Backend, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -71,7 +73,7 @@ func New(o Options) (*Backend, error) {
 		conn.Close()
 		return nil, err
 	}
-	return &Backend{
+	b := &Backend{
 		log:     o.Log,
 		table:   o.table(),
 		link:    &link{conn: conn, kernel: conn},
@@ -80,7 +82,19 @@ func New(o Options) (*Backend, error) {
 		lacks:   map[plan.Family]bool{},
 		now:     time.Now,
 		counter: counter,
-	}, nil
+	}
+	for _, f := range families {
+		err := familyOf(f).probe(conn)
+		switch {
+		case err == nil:
+		case f == plan.IPv4:
+			return nil, errors.Join(err, b.Close())
+		default:
+			b.lacks[f] = true
+			o.Log.Warn("IPv6 is not served: the kernel lacks what it takes", "error", err)
+		}
+	}
+	return b, nil
 }
 
 // Close closes the sockets. The tables stay, and work.

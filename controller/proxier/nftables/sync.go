@@ -40,16 +40,6 @@ func (b *Backend) syncFamily(ctx context.Context, f plan.Family, p *plan.Plan) (
 		return nil, nil
 	}
 	h := b.half(f, &p.Settings)
-	if b.halves[f] == nil {
-		if err := h.family.probe(b.link.conn); err != nil {
-			if f == plan.IPv4 {
-				return nil, err
-			}
-			b.lacks[f] = true
-			b.log.Warn("IPv6 is not served: the kernel lacks what it takes", "error", err)
-			return nil, nil
-		}
-	}
 	var err error
 	if b.link.generation, err = b.link.conn.Generation(); err != nil {
 		return nil, err

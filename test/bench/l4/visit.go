@@ -53,16 +53,16 @@ func (b *bench) visit(s *lab.Session, c contestant, f *figures) {
 		r = b.world.begin(s, c, f.lane)
 		r.awaitServices(s, b.services)
 		r.settle(s)
+		if i == starts-1 && b.wanted.Has(memory) {
+			f.rss, f.pss = r.memory(s) // before anybody asks for metrics, which is no idleness
+			s.Logf("RSS %s, PSS %s", mb(f.rss), mb(f.pss))
+		}
 		f.syncCPU = append(f.syncCPU, r.cpu(s))
 		f.syncs = append(f.syncs, r.firstSync(s))
 		s.Logf("first sync %v, CPU since its start %v", f.syncs[i], f.syncCPU[i])
 		if i < starts-1 {
 			r.Stop(s)
 		}
-	}
-	if b.wanted.Has(memory) {
-		f.rss, f.pss = r.memory(s)
-		s.Logf("RSS %s, PSS %s", mb(f.rss), mb(f.pss))
 	}
 	if b.wanted.Has(latency) {
 		b.trialsOf(s, r, f)
