@@ -11,7 +11,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # on two cores, is built before the tests and once.
 TEST_TIMEOUT := 30m
 
-.PHONY: build run test lint golden docs bench bench-l4 clean help
+.PHONY: build run test fuzz compat lint golden docs bench bench-l4 clean help
 
 build: ## bin/sallyport and bin/sallyport-proxier (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
@@ -27,6 +27,13 @@ test: ## all tests; e2e runs a real kube-apiserver, etcd and nginx
 	@test/setup/install test
 	go run ./test/cluster/prepare
 	go test -count=1 -p 1 -timeout $(TEST_TIMEOUT) ./...
+
+fuzz: ## ten million hostile annotations, in about an hour
+	@test/setup/install run
+	FUZZ_INPUTS=10000000 go test ./test -run TestFuzzAnnotations -count=1 -v -timeout 12h
+
+compat: ## which annotation is proven by which case
+	go test ./test/compat -run TestTable -count=1 -v
 
 lint: ## gofmt, go vet, staticcheck, luacheck
 	@test/setup/install lint

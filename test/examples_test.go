@@ -61,6 +61,17 @@ func example(t *testing.T, path string) {
 // exampleResult is what the example's objects are built to.
 func exampleResult(t *testing.T, archive *txtar.Archive) *build.Result {
 	t.Helper()
+	options, dir := exampleInputs(t, archive)
+	result := build.New(options).Build(store.Load(dir))
+	for i, p := range result.Problems {
+		result.Problems[i].Object.File = strings.TrimPrefix(p.Object.File, dir+"/")
+	}
+	return result
+}
+
+// exampleInputs are the example's flags, and a folder with its objects.
+func exampleInputs(t *testing.T, archive *txtar.Archive) (build.Options, string) {
+	t.Helper()
 	dir := t.TempDir()
 	options := build.Options{
 		Classes:           build.Classes{Controller: "k8s.io/ingress-nginx", Name: "nginx"},
@@ -78,11 +89,7 @@ func exampleResult(t *testing.T, archive *txtar.Archive) *build.Result {
 			}
 		}
 	}
-	result := build.New(options).Build(store.Load(dir))
-	for i, p := range result.Problems {
-		result.Problems[i].Object.File = strings.TrimPrefix(p.Object.File, dir+"/")
-	}
-	return result
+	return options, dir
 }
 
 // render is the sections that the example's objects become.

@@ -25,12 +25,15 @@ type texts struct{ host, path, service, port, secret, annotation, setting string
 
 var harmless = texts{"a.example.org", "/a", "web", "http", "tls", "8k", "8k"}
 
+// harmlessValues are right for at least one key each.
+var harmlessValues = []string{"20m", "8k", "1", "10", "on", "off", "true", "false", "4 8k", "/a", "TLSv1.2"}
+
 // allowedSkeleton is what harmless texts of each type make together, at the
 // most.
 func allowedSkeleton(t testing.TB) map[string]int {
 	t.Helper()
 	allowed := map[string]int{}
-	for _, value := range []string{"8k", "1", "10", "on", "off", "true", "false", "4 8k", "/a", "TLSv1.2"} {
+	for _, value := range harmlessValues {
 		for _, service := range []string{"web", ""} {
 			for _, host := range []string{"a.example.org", ""} {
 				x := harmless

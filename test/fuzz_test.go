@@ -1,0 +1,368 @@
+package test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tufanbarisyildirim/gonginx/config"
+	"github.com/tufanbarisyildirim/gonginx/parser"
+	"golang.org/x/tools/txtar"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/sallyport-ingress/sallyport/controller/build"
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/store"
+	"github.com/sallyport-ingress/sallyport/nginx"
+	"github.com/sallyport-ingress/sallyport/template"
+)
+
+// fuzzInputs is how many values are tried; FUZZ_INPUTS says another number.
+const fuzzInputs = 100_000
+
+// TestFuzzAnnotations changes one annotation, path or host of an example at a
+// time, as a hostile tenant would. Whatever it says, the file has no directive
+// that the examples' own values have not, and the real nginx takes it.
+func TestFuzzAnnotations(t *testing.T) {
+	inputs := fuzzInputs
+	if n, err := strconv.Atoi(os.Getenv("FUZZ_INPUTS")); err == nil {
+		inputs = n
+	}
+	all := fuzzTargets(t)
+	judge := newJudge(t)
+	workers := runtime.NumCPU()
+	distinct := make([]int, workers)
+	var group sync.WaitGroup
+	for w := range workers {
+		group.Go(func() {
+			f := newFuzzer(t, all, judge)
+			distinct[w] = f.run(inputs/workers + 1)
+		})
+	}
+	group.Wait()
+	judge.flush(t)
+	sum := 0
+	for _, n := range distinct {
+		sum += n
+	}
+	t.Logf("%d distinct inputs, %d files with what our checks let through were given to nginx", sum, judge.files)
+	if sum < inputs {
+		t.Errorf("%d distinct inputs, want %d", sum, inputs)
+	}
+}
+
+// A target is one Ingress of an example.
+type target struct {
+	example string
+	options build.Options
+	dir     string
+	key     store.Key
+}
+
+// fuzzTargets are the Ingresses of all examples that have annotations.
+func fuzzTargets(t *testing.T) []target {
+	t.Helper()
+	paths, _ := filepath.Glob("examples/*.txtar")
+	var all []target
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		options, dir := exampleInputs(t, archive)
+		for key, ing := range store.Load(dir).Ingresses {
+			if len(ing.Annotations) > 0 {
+				all = append(all, target{filepath.Base(path), options, dir, key})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b target) int { return strings.Compare(a.example+a.key.String(), b.example+b.key.String()) })
+	return all
+}
+
+// A fuzzer is one worker's.
+type fuzzer struct {
+	t         *testing.T
+	targets   []target
+	snapshots []*store.Snapshot
+	allowed   map[string]int
+	judge     *judge
+	renderer  *template.Renderer
+	mutator
+}
+
+func newFuzzer(t *testing.T, targets []target, j *judge) *fuzzer {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	renderer, err := template.New(j.environment)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	f := &fuzzer{t: t, targets: targets, allowed: map[string]int{}, judge: j, renderer: renderer, mutator: mutator{Rand: rand.New(rand.NewPCG(seed, 1))}}
+	for _, target := range targets {
+		s := store.Load(target.dir)
+		f.snapshots = append(f.snapshots, s)
+		for _, key := range sorted(s.Ingresses[target.key].Annotations) {
+			f.known = append(f.known, s.Ingresses[target.key].Annotations[key])
+		}
+	}
+	f.learn()
+	return f
+}
+
+// learn counts what the examples have as they are, and with a harmless value for
+// each of their annotations, or none.
+func (f *fuzzer) learn() {
+	for i, target := range f.targets {
+		ing := f.snapshots[i].Ingresses[target.key]
+		f.note(i, ing)
+		for _, key := range sorted(ing.Annotations) {
+			less := ing.DeepCopy()
+			delete(less.Annotations, key)
+			f.note(i, less)
+			for _, value := range harmlessValues {
+				other := ing.DeepCopy()
+				other.Annotations[key] = value
+				f.note(i, other)
+			}
+		}
+	}
+}
+
+func (f *fuzzer) note(i int, ing *networkingv1.Ingress) {
+	counts, _, err := f.skeleton(i, ing)
+	if err != nil {
+		f.t.Errorf("%s: %v", f.targets[i].example, err)
+	}
+	for path, n := range counts {
+		f.allowed[path] = max(f.allowed[path], n)
+	}
+}
+
+// run tries inputs and gives the number of distinct ones.
+func (f *fuzzer) run(inputs int) int {
+	if f == nil {
+		return 0
+	}
+	seen := map[uint64]bool{}
+	for n := 0; n < inputs && !f.t.Failed(); {
+		i := f.IntN(len(f.targets))
+		ing, what := f.change(f.snapshots[i].Ingresses[f.targets[i].key])
+		if id := hashOf(f.targets[i].example + what); seen[id] {
+			continue
+		} else {
+			seen[id] = true
+		}
+		n++
+		f.try(i, ing, what)
+	}
+	return len(seen)
+}
+
+// change gives the Ingress with one text of it changed.
+func (f *fuzzer) change(ing *networkingv1.Ingress) (*networkingv1.Ingress, string) {
+	ing = ing.DeepCopy()
+	if len(ing.Spec.Rules) > 0 && f.IntN(20) == 0 {
+		rule := &ing.Spec.Rules[f.IntN(len(ing.Spec.Rules))]
+		if f.IntN(2) == 0 || rule.HTTP == nil || len(rule.HTTP.Paths) == 0 {
+			rule.Host = f.mutate(rule.Host)
+			return ing, "host " + rule.Host
+		}
+		path := &rule.HTTP.Paths[f.IntN(len(rule.HTTP.Paths))]
+		path.Path = f.mutate(path.Path)
+		return ing, "path " + path.Path
+	}
+	keys := sorted(ing.Annotations)
+	key := keys[f.IntN(len(keys))]
+	ing.Annotations[key] = f.mutate(ing.Annotations[key])
+	return ing, key + " " + ing.Annotations[key]
+}
+
+func (f *fuzzer) try(i int, ing *networkingv1.Ingress, what string) {
+	counts, result, err := f.skeleton(i, ing)
+	if err != nil {
+		f.t.Errorf("%s: %v; %+.200q", f.targets[i].example, err, what)
+		return
+	}
+	for path, n := range counts {
+		if most := f.allowed[path]; n > most && !(most > 0 && countless(path)) {
+			f.t.Errorf("%s: %s stands there %d times, and %d times in any example; %+.200q", f.targets[i].example, path, n, most, what)
+		}
+	}
+	f.judge.add(f.t, result, what)
+}
+
+// countless are directives of which a list makes as many as it has entries;
+// what they say is looked at in count instead.
+func countless(path string) bool {
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	return slices.Contains([]string{"allow", "deny", "add_header", "proxy_set_header", "error_page", "fastcgi_param", "set", "server", "location"}, name)
+}
+
+// skeleton counts the directives of what an Ingress becomes beside the others
+// of its example.
+func (f *fuzzer) skeleton(i int, ing *networkingv1.Ingress) (map[string]int, *build.Result, error) {
+	s := *f.snapshots[i]
+	s.Ingresses = map[store.Key]*networkingv1.Ingress{}
+	for key, other := range f.snapshots[i].Ingresses {
+		s.Ingresses[key] = other
+	}
+	s.Ingresses[f.targets[i].key] = ing
+	result := build.New(f.targets[i].options).Build(&s)
+	conf, err := f.renderer.Conf(result.Config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("what the build let through can't be rendered: %w", err)
+	}
+	var text strings.Builder
+	for _, server := range result.Config.Servers {
+		text.WriteString(conf.Server(server.Host))
+	}
+	parsed, err := parser.NewStringParser("http {\n"+text.String()+"}\n", parser.WithSkipValidDirectivesErr()).Parse()
+	if err != nil {
+		return nil, nil, fmt.Errorf("the file can't be parsed: %w", err)
+	}
+	counts := map[string]int{}
+	most(counts, "", parsed.Block)
+	return counts, result, addressesAlone(parsed.Block)
+}
+
+// most counts directives by their path of block names: how many of them there
+// are at the most in one block.
+func most(counts map[string]int, at string, block config.IBlock) {
+	here := map[string]int{}
+	for _, d := range block.GetDirectives() {
+		path := at + "/" + d.GetName()
+		here[path]++
+		if inner := d.GetBlock(); inner != nil && !strings.HasSuffix(d.GetName(), "_lua_block") && d.GetName() != "map" {
+			most(counts, path, inner)
+		}
+	}
+	for path, n := range here {
+		counts[path] = max(counts[path], n)
+	}
+}
+
+// addressesAlone holds that allow and deny have nothing but addresses.
+func addressesAlone(block config.IBlock) error {
+	for _, d := range block.GetDirectives() {
+		if name := d.GetName(); name == "allow" || name == "deny" {
+			word := d.GetParameters()[0].GetValue()
+			_, err1 := netip.ParseAddr(word)
+			_, err2 := netip.ParsePrefix(word)
+			if len(d.GetParameters()) != 1 || word != "all" && err1 != nil && err2 != nil {
+				return fmt.Errorf("%s %q is no address", name, word)
+			}
+		}
+		if inner := d.GetBlock(); inner != nil && !strings.HasSuffix(d.GetName(), "_lua_block") {
+			if err := addressesAlone(inner); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A judge gives servers that passed our checks to the real nginx, many in a
+// file.
+type judge struct {
+	mu          sync.Mutex
+	n           *nginx.Nginx
+	environment template.Environment
+	config      *model.Config
+	whats       []string
+	known       map[string]bool
+	files       int
+}
+
+func newJudge(t *testing.T) *judge {
+	n, environment := realNginx(t)
+	j := &judge{n: n, environment: environment, known: map[string]bool{}}
+	j.reset()
+	return j
+}
+
+func (j *judge) reset() {
+	j.config = &model.Config{Files: map[model.FileID]model.File{}}
+	j.whats = nil
+}
+
+// fileful is how many servers one file has.
+const fileful = 400
+
+// add takes the servers of a result that were not there before, under names of
+// their own.
+func (j *judge) add(t *testing.T, r *build.Result, what string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range r.Config.Servers {
+		key := fmt.Sprintf("%+v", s)
+		if s.Host == "" || j.known[key] {
+			continue
+		}
+		j.known[key] = true
+		s.Host = fmt.Sprintf("s%d.example.org", len(j.config.Servers))
+		j.config.Servers = append(j.config.Servers, s)
+		j.whats = append(j.whats, what)
+	}
+	for id, f := range r.Config.Files {
+		j.config.Files[id] = f
+	}
+	j.config.Settings = r.Config.Settings
+	if len(j.config.Servers) >= fileful {
+		j.test(t)
+	}
+}
+
+func (j *judge) flush(t *testing.T) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.config.Servers) > 0 {
+		j.test(t)
+	}
+}
+
+func (j *judge) test(t *testing.T) {
+	defer j.reset()
+	j.files++
+	files := map[string]nginx.File{}
+	for id, f := range j.config.Files {
+		files[string(id)] = nginx.File{Content: f.Content, Private: f.Private}
+	}
+	if err := j.n.Keep(files); err != nil {
+		t.Error(err)
+		return
+	}
+	j.blame(t, j.config.Servers, j.whats)
+}
+
+// blame halves a file that nginx refuses until the culprit is alone.
+func (j *judge) blame(t *testing.T, servers []model.Server, whats []string) {
+	renderer, err := template.New(j.environment)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	settings := j.config.Settings
+	settings.Listen.HTTPPort, settings.Listen.HTTPSPort = 21080, 21443
+	conf, err := renderer.Conf(&model.Config{Settings: settings, Servers: servers})
+	if err == nil {
+		err = j.n.Test(t.Context(), conf.Bytes)
+	}
+	switch half := len(servers) / 2; {
+	case err == nil:
+	case half == 0:
+		t.Errorf("nginx refuses what our checks let through: %v; %+.300q", err, whats[0])
+	default:
+		j.blame(t, servers[:half], whats[:half])
+		j.blame(t, servers[half:], whats[half:])
+	}
+}
