@@ -65,6 +65,11 @@ type Settings struct {
 	ProxyNextUpstreamTimeout time.Duration
 	RetryNonIdempotent       bool
 
+	LimitRequestStatus    int
+	LimitConnectionStatus int
+	LimitRate             int // KB a second; 0: no limit
+	LimitRateAfter        int // KB
+
 	SSLProtocols       string
 	SSLCiphers         string
 	SSLECDHCurve       string

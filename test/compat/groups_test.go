@@ -4,5 +4,6 @@ package compat
 func groups() []group {
 	return []group{
 		redirectGroup(),
+		limitGroup(),
 	}
 }
