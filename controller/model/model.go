@@ -116,6 +116,7 @@ type Route struct {
 	Host      string    `json:"host"` // "" for the catch-all
 	Path      string    `json:"path"`
 
+	CORS  CORS  `json:"cors,omitzero"`
 	Limit Limit `json:"limit,omitzero"`
 }
 
