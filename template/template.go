@@ -209,16 +209,18 @@ type frame struct {
 	Env        Environment
 	Generation string
 
-	NamesHashSize   int // entries
-	NamesHashBucket int // bytes
+	NamesHashSize   int  // entries
+	NamesHashBucket int  // bytes
+	Limits          bool // some location counts requests or connections
 }
 
-// measure sizes the hash of server names: nginx refuses a file in which the
+// measure says what is needed for all servers together. It sizes the hash of server names: nginx refuses a file in which the
 // longest name doesn't fit a bucket, or the table is too full.
 func (f *frame) measure(servers []model.Server) {
 	longest := 0
 	for _, s := range servers {
 		longest = max(longest, len(s.Host))
+		f.Limits = f.Limits || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Limited })
 	}
 	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
 	f.NamesHashSize = max(1024, powerOfTwo(8*len(servers)))

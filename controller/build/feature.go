@@ -24,7 +24,10 @@ type site struct {
 //
 // The order is that in which they see what others did; it is not that of the
 // directives or steps, which location.tmpl and phases.lua have.
-var features = []func(*task, *site){}
+var features = []func(*task, *site){
+	(*task).cors,
+	(*task).limit,
+}
 
 // serverFeatures do the same for a host as a whole, after its locations.
 var serverFeatures = []func(*task, *host, *model.Server){}

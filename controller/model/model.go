@@ -90,6 +90,11 @@ type Location struct {
 
 	Proxy annotation.Proxy
 
+	// Limited says that the route has limits that Lua counts.
+	Limited bool
+	Rate    Rate
+	NoRate  bool // lifts that of the http block
+
 	// Phases are those in which the route has steps of its own.
 	Phases Phases
 }
@@ -110,6 +115,9 @@ type Route struct {
 	Port      string    `json:"port"`
 	Host      string    `json:"host"` // "" for the catch-all
 	Path      string    `json:"path"`
+
+	CORS  CORS  `json:"cors,omitzero"`
+	Limit Limit `json:"limit,omitzero"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

@@ -35,7 +35,9 @@ func read(r *option.Reader) model.Settings {
 	readRedirects(r, &s)
 	readUpstream(r, &s)
 	readProxy(r, &s)
+	readLimits(r, &s)
 	readTLS(r, &s)
 	readHSTS(r, &s)
+	readPolicy(r, &s)
 	return s
 }

@@ -4,5 +4,7 @@ package compat
 func groups() []group {
 	return []group{
 		redirectGroup(),
+		corsGroup(),
+		limitGroup(),
 	}
 }

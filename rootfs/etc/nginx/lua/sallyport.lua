@@ -6,6 +6,7 @@ local M = {}
 --- init runs in the master, at its start and at each reload, and in nginx -t.
 -- options.dir: the work folder; options.unavailable: the address that answers
 -- 503; options.names: the access log shows $proxy_upstream_name;
+-- options.limits: requests or connections are counted;
 -- options.reject_handshake: no TLS for hosts that are not known;
 -- options.metrics: histogram bounds {time, length, size}, or nil.
 function M.init(options)
@@ -28,11 +29,23 @@ function M.init(options)
     M.access = phases.access
     M.header = phases.header
 
+    local release
+    if options.limits then
+        release = require("sallyport.feature.limit").release
+        M.log = release
+    end
+
     local requests
     if options.metrics then
         requests = require("sallyport.requests")
         requests.init(options.metrics)
         M.log = requests.log
+        if release then
+            function M.log()
+                release()
+                requests.log()
+            end
+        end
         M.exit = requests.flush_at_exit
         control.requests = requests.rows
     end
@@ -40,6 +53,9 @@ function M.init(options)
     --- finish is log for a location whose route has steps in that phase.
     function M.finish()
         phases.log()
+        if release then
+            release()
+        end
         if requests then
             requests.log()
         end

@@ -14,6 +14,8 @@ local var = ngx.var
 -- where each f, of the route, is a step in that phase. A step that answers the
 -- request by itself ends it with ngx.exit or ngx.redirect.
 local FEATURES = {
+    "cors",
+    "limit",
 }
 
 local NAMES = { "rewrite", "access", "header", "log" }
