@@ -60,6 +60,14 @@ func serverName(host string) (string, error) {
 	return quote(`~^[^.]+\.` + regexp.QuoteMeta(parent) + `$`)
 }
 
+// aliasName writes a further name of a server: a host, or "~" and an expression.
+func aliasName(alias string) (string, error) {
+	if strings.HasPrefix(alias, "~") {
+		return quote(alias)
+	}
+	return serverName(alias)
+}
+
 // nginxTime writes a duration with the unit that loses nothing.
 func nginxTime(d time.Duration) string {
 	if d%time.Second == 0 {

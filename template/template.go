@@ -77,6 +77,7 @@ func New(env Environment) (*Renderer, error) {
 		"ternary": all["ternary"],
 		"quote":   quote,
 		"name":    serverName,
+		"alias":   aliasName,
 		"time":    nginxTime,
 		"numbers": luaNumbers,
 	})

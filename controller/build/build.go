@@ -126,6 +126,8 @@ type task struct {
 	result *Result
 	hosts  map[string]*host
 	used   map[store.Key]bool // Secrets
+	// namings are what Ingresses say of hosts' names, oldest first.
+	namings []naming
 }
 
 func (t *task) problem(o model.Object, field, reason string) {

@@ -23,6 +23,9 @@ type host struct {
 	// tls are the Ingresses with this host that have a TLS section, oldest
 	// first, as claims of no path.
 	tls []*claim
+	// aliases are further names, and www the one that is redirected here.
+	aliases []string
+	www     string
 }
 
 // A slot is one place in nginx's choice of a location.
@@ -41,6 +44,7 @@ type claim struct {
 	// derived claims come from a path that means more than one slot; they
 	// give way to a path that means just the one.
 	derived bool
+	rest    bool // what no path of the host takes
 }
 
 func (t *task) host(name string) *host {

@@ -82,6 +82,9 @@ func (t *task) rule(ing *networkingv1.Ingress, values annotation.Values, fallbac
 	}
 	h := t.host(name)
 	h.owned(keyOf(ing))
+	if name != "" {
+		t.namings = append(t.namings, naming{ing, h, values.Alias})
+	}
 	t.fallbackOf(h, fallback)
 	if len(ing.Spec.TLS) > 0 && name != "" {
 		h.tls = append(h.tls, &claim{ingress: ing, values: values})

@@ -17,6 +17,7 @@ import (
 // claim that won.
 func (t *task) servers() {
 	fallback := t.defaultBackend()
+	t.nameHosts()
 	for _, name := range slices.Sorted(maps.Keys(t.hosts)) {
 		h := t.hosts[name]
 		t.result.Owners[name] = h.owners
@@ -27,6 +28,7 @@ func (t *task) servers() {
 		if t.o.StrictPaths {
 			h.noRedirects()
 		}
+		t.expressions(h, fallback)
 		server := model.Server{Host: name}
 		for _, s := range slices.SortedFunc(maps.Keys(h.slots), compareSlots) {
 			server.Locations = append(server.Locations, t.location(h, s, h.slots[s]))
@@ -51,7 +53,7 @@ func (h *host) rest(fallback *claim) *claim {
 		// The oldest one's redirect to https holds for the whole host.
 		c.ingress, c.values = h.tls[0].ingress, h.tls[0].values
 	}
-	c.derived = true
+	c.derived, c.rest = true, true
 	return c
 }
 
@@ -83,7 +85,13 @@ func (h *host) longest(path string) *claim {
 // compareSlots sorts by path, exact matches first. nginx finds the right one in
 // any order, but sorts them so itself, by insertion: 20,000 in another order
 // take it three times as long.
+//
+// Expressions come in the order in which nginx has to try them, the longest
+// first.
 func compareSlots(a, b slot) int {
+	if a.match == model.MatchRegex && b.match == model.MatchRegex {
+		return cmp.Or(cmp.Compare(len(b.path), len(a.path)), cmp.Compare(a.path, b.path))
+	}
 	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(b.match, a.match))
 }
 

@@ -59,6 +59,12 @@ type Server struct {
 	// Host is "" for the catch-all, else an exact or wildcard host.
 	Host      string
 	Locations []Location // in the order in which they are rendered
+	// Aliases are further names: hosts, or "~" and an expression.
+	Aliases []string
+	// WWW, where not 0, is the status with which requests of WWWHost are sent
+	// to Host.
+	WWW     int
+	WWWHost string
 }
 
 // Match says how a location's path is compared with the request's.
@@ -68,6 +74,7 @@ type Match int
 const (
 	MatchPrefix Match = iota // the path is a prefix of the request's path, byte by byte
 	MatchExact               // the path is the request's path
+	MatchRegex               // the path is an expression that the request's path begins with, in any case
 )
 
 // A Location is one location block: what nginx itself has to know about a
@@ -87,6 +94,10 @@ type Location struct {
 	RedirectHTTPS int
 	// KeepTrailingSlash keeps the slash at the end of that redirect's target.
 	KeepTrailingSlash bool
+
+	// Relative and Port are of redirects that nginx makes by itself.
+	Relative, Port annotation.Tristate
+	ProxyRedirect  ProxyRedirect // zero: as in http
 
 	Proxy annotation.Proxy
 
@@ -115,6 +126,11 @@ type Route struct {
 	Port      string    `json:"port"`
 	Host      string    `json:"host"` // "" for the catch-all
 	Path      string    `json:"path"`
+
+	Redirect Redirect `json:"redirect,omitzero"`
+	AppRoot  string   `json:"approot,omitzero"`
+	HTTPS    HTTPS    `json:"https,omitzero"`
+	Rewrite  Rewrite  `json:"rewrite,omitzero"`
 
 	CORS  CORS  `json:"cors,omitzero"`
 	Limit Limit `json:"limit,omitzero"`

@@ -44,6 +44,10 @@ type Settings struct {
 	SSLRedirect              bool
 	ForceSSLRedirect         bool
 	PreserveTrailingSlash    bool
+	RelativeRedirects        bool
+	UsePortInRedirects       bool
+	ProxyRedirectFrom        string // off, default, or what ProxyRedirectTo takes the place of
+	ProxyRedirectTo          string
 	NoTLSRedirect            []string // path prefixes that are never sent to https
 
 	UpstreamKeepalive         int // idle connections kept, per worker

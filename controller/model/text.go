@@ -41,13 +41,17 @@ func (p Problem) String() string {
 
 // Equal says whether two servers are the same to the last directive.
 func (s Server) Equal(t Server) bool {
-	return s.Host == t.Host && slices.Equal(s.Locations, t.Locations)
+	return s.Host == t.Host && s.WWW == t.WWW && s.WWWHost == t.WWWHost &&
+		slices.Equal(s.Aliases, t.Aliases) && slices.Equal(s.Locations, t.Locations)
 }
 
 // String is how nginx writes the match before a location's path.
 func (m Match) String() string {
-	if m == MatchExact {
+	switch m {
+	case MatchExact:
 		return "= "
+	case MatchRegex:
+		return "~* "
 	}
 	return ""
 }

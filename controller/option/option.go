@@ -110,19 +110,27 @@ func (r *Reader) read(name string, doc func() Doc) (string, bool) {
 			r.docs = append(r.docs, doc())
 		}
 	}
-	text, ok := r.values[r.prefix+name]
+	text, ok := r.values[r.full(name)]
 	text = strings.TrimSpace(text)
 	return text, ok && text != ""
 }
 
+// full is a key's name in the object. A name with a slash has its prefix.
+func (r *Reader) full(name string) string {
+	if strings.Contains(name, "/") {
+		return name
+	}
+	return r.prefix + name
+}
+
 // Reject notes that the key's value is wrong.
 func (r *Reader) Reject(name, reason string) {
-	r.problems = append(r.problems, Problem{Key: r.prefix + name, Reason: reason})
+	r.problems = append(r.problems, Problem{Key: r.full(name), Reason: reason})
 }
 
 // Warn notes that the key has no effect, or not the one that one may think.
 func (r *Reader) Warn(name, reason string) {
-	r.problems = append(r.problems, Problem{Key: r.prefix + name, Reason: reason, Warning: true})
+	r.problems = append(r.problems, Problem{Key: r.full(name), Reason: reason, Warning: true})
 }
 
 // Problems are the wrong values met so far, in the order of asking.

@@ -29,6 +29,14 @@ func readRedirects(r *option.Reader, s *model.Settings) {
 	s.SSLRedirect = flag(r, "ssl-redirect", true, "Redirects requests without TLS to https, where the host has a TLS section.")
 	s.ForceSSLRedirect = flag(r, "force-ssl-redirect", false, "Redirects requests without TLS to https everywhere.")
 	s.PreserveTrailingSlash = flag(r, "preserve-trailing-slash", false, "Keeps the slash at the end of the redirect to https.")
+	s.RelativeRedirects = flag(r, "relative-redirects", false, "Leaves scheme and host out of redirects that nginx makes by itself.")
+	s.UsePortInRedirects = flag(r, "use-port-in-redirects", false, "Tells the port in redirects that nginx makes by itself.")
+	s.ProxyRedirectFrom = text(r, "proxy-redirect-from", "off", redirectWord, "What endpoints' Location and Refresh headers begin with that proxy-redirect-to takes the place of; `off` leaves them.")
+	s.ProxyRedirectTo = text(r, "proxy-redirect-to", "off", redirectWord, "What takes the place of proxy-redirect-from.")
+	if s.ProxyRedirectFrom != "off" && s.ProxyRedirectFrom != "default" && (s.ProxyRedirectTo == "off" || s.ProxyRedirectTo == "default") {
+		r.Reject("proxy-redirect-from", "has no proxy-redirect-to beside it, and no effect")
+		s.ProxyRedirectFrom = "off"
+	}
 	s.HTTPRedirectCode = option.Key[int]{
 		Name: "http-redirect-code", Doc: "The status of the redirect to https.", Default: 308, Check: redirectCode,
 	}.Get(r)
@@ -37,6 +45,9 @@ func readRedirects(r *option.Reader, s *model.Settings) {
 		s.NoTLSRedirect = append(s.NoTLSRedirect, strings.TrimSpace(path))
 	}
 }
+
+// redirectWord is as the annotation has it.
+var redirectWord = option.Pattern(`[-!%&()*+,./:;=?@A-Za-z0-9_][-!%&()*+,./:;=?@A-Za-z0-9_~]*`, "an URL or a part of one")
 
 var redirectCode = option.Check[int]{
 	Values: "one of `301`, `302`, `303`, `307`, `308`",

@@ -124,7 +124,7 @@ func runGroup(t *testing.T, number int, g group) {
 	for i, p := range g.cases {
 		s.write(t, fmt.Sprintf("case-%d", i), p.manifest(i, ""))
 		for _, key := range p.keys {
-			s.write(t, fmt.Sprintf("case-%d-%s", i, key), p.manifest(i, key))
+			s.write(t, strings.TrimSuffix(hostOf(i, key), ".example.org"), p.manifest(i, key))
 		}
 	}
 	s.Sallyport = cluster.Launch(t, cluster.Options{Args: args})
@@ -159,7 +159,7 @@ func hostOf(i int, lacking string) string {
 	if lacking == "" {
 		return fmt.Sprintf("case-%d.example.org", i)
 	}
-	return fmt.Sprintf("case-%d-no-%s.example.org", i, lacking)
+	return fmt.Sprintf("case-%d-no-%s.example.org", i, lacking[strings.IndexByte(lacking, '/')+1:])
 }
 
 func (p proof) manifest(i int, lacking string) string {

@@ -4,6 +4,7 @@ package compat
 func groups() []group {
 	return []group{
 		redirectGroup(),
+		pathsGroup(),
 		corsGroup(),
 		limitGroup(),
 	}

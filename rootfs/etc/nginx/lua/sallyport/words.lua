@@ -1,0 +1,52 @@
+-- A template of the controller's, literal texts and variables → a text of one
+-- request.
+
+local M = {}
+
+local ngx = ngx
+local var = ngx.var
+
+local function escape_byte(c)
+    return ("%%%02X"):format(c:byte())
+end
+
+--- visible escapes what has no place in a header: decoded paths, and groups of
+-- them, can hold anything.
+function M.visible(text)
+    if text:find("%c") then
+        return (text:gsub("%c", escape_byte))
+    end
+    return text
+end
+
+--- compile returns a function of the request that writes the parts down one
+-- after the other. A part begins with "=" where it is literal, and else names a
+-- variable, or a group of the location's expression by its number. Each value of
+-- a variable goes through escape, where there is one.
+function M.compile(parts, escape)
+    local texts, names = {}, {}
+    for i, part in ipairs(parts) do
+        if part:byte() == 0x3d then
+            texts[i] = part:sub(2)
+        else
+            names[i] = tonumber(part) or part
+        end
+    end
+    local count = #parts
+    return function()
+        local out = {}
+        for i = 1, count do
+            local text = texts[i]
+            if not text then
+                text = var[names[i]] or ""
+                if escape then
+                    text = escape(text)
+                end
+            end
+            out[i] = text
+        end
+        return table.concat(out)
+    end
+end
+
+return M
