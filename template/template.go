@@ -218,13 +218,17 @@ type frame struct {
 // measure says what is needed for all servers together. It sizes the hash of server names: nginx refuses a file in which the
 // longest name doesn't fit a bucket, or the table is too full.
 func (f *frame) measure(servers []model.Server) {
-	longest := 0
+	longest, names := 0, 0
 	for _, s := range servers {
-		longest = max(longest, len(s.Host))
+		longest = max(longest, len(s.Host), len(s.WWWHost))
+		for _, alias := range s.Aliases {
+			longest = max(longest, len(alias))
+		}
+		names += 2 + len(s.Aliases)
 		f.Limits = f.Limits || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Limited })
 	}
 	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
-	f.NamesHashSize = max(1024, powerOfTwo(8*len(servers)))
+	f.NamesHashSize = max(1024, powerOfTwo(8*names))
 }
 
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }

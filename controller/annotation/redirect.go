@@ -148,7 +148,7 @@ func codeFrom(least, most int) option.Check[int] {
 
 // redirectWord accepts one word of proxy_redirect: a prefix of an URL, in which
 // nginx would take a $ for a variable, and a ~ for an expression.
-var redirectWord = option.Pattern(`[-!%&()*+,./:;=?@A-Za-z0-9_][-!%&()*+,./:;=?@A-Za-z0-9_~]*`, "an URL or a part of one")
+var redirectWord = option.Pattern(`[-!%&()*+,./:=?@A-Za-z0-9_][-!%&()*+,./:=?@A-Za-z0-9_~]*`, "an URL or a part of one")
 
 func readRedirect(r *option.Reader) Redirect {
 	v := Redirect{

@@ -3,6 +3,7 @@ package option
 import (
 	"fmt"
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +33,9 @@ var Regex = Check[string]{
 		parsed, err := syntax.Parse(plain, syntax.Perl)
 		if err != nil {
 			return "", errorf("%s is no regular expression: %s", s, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		}
+		if repeatsNothing(parsed) {
+			return "", errorf("%s repeats what has no length", s)
 		}
 		if nested(parsed, false) {
 			return "", errorf("%s repeats what is repeated already, which can take for ever", s)
@@ -79,6 +83,19 @@ func withoutLooks(s string) (string, error) {
 		b.WriteByte(s[i])
 	}
 	return b.String(), nil
+}
+
+// repeatsNothing says whether a place is repeated, such as the text's end: Go
+// lets that pass and PCRE does not.
+func repeatsNothing(r *syntax.Regexp) bool {
+	switch r.Op {
+	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
+		switch r.Sub[0].Op {
+		case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary, syntax.OpEmptyMatch:
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.Sub, repeatsNothing)
 }
 
 // nested says whether something is repeated without bound within such a

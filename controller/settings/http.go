@@ -47,7 +47,7 @@ func readRedirects(r *option.Reader, s *model.Settings) {
 }
 
 // redirectWord is as the annotation has it.
-var redirectWord = option.Pattern(`[-!%&()*+,./:;=?@A-Za-z0-9_][-!%&()*+,./:;=?@A-Za-z0-9_~]*`, "an URL or a part of one")
+var redirectWord = option.Pattern(`[-!%&()*+,./:=?@A-Za-z0-9_][-!%&()*+,./:=?@A-Za-z0-9_~]*`, "an URL or a part of one")
 
 var redirectCode = option.Check[int]{
 	Values: "one of `301`, `302`, `303`, `307`, `308`",
