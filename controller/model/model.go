@@ -58,6 +58,7 @@ type File struct {
 type Server struct {
 	// Host is "" for the catch-all, else an exact or wildcard host.
 	Host      string
+	ClientTLS ServerTLS
 	Locations []Location // in the order in which they are rendered
 }
 
@@ -90,6 +91,11 @@ type Location struct {
 
 	Proxy annotation.Proxy
 
+	Access    Access
+	BasicAuth BasicAuth
+	// Digest says that the route asks by digest, for which nginx needs memory.
+	Digest bool
+
 	// Phases are those in which the route has steps of its own.
 	Phases Phases
 }
@@ -110,6 +116,11 @@ type Route struct {
 	Port      string    `json:"port"`
 	Host      string    `json:"host"` // "" for the catch-all
 	Path      string    `json:"path"`
+
+	// Any lets a request in that passes one of the checks of the access phase.
+	Any       bool      `json:"any,omitzero"`
+	Digest    Digest    `json:"digest,omitzero"`
+	ClientTLS ClientTLS `json:"clienttls,omitzero"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

@@ -1,6 +1,10 @@
 package model
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport-ingress/sallyport/controller/option"
+)
 
 // Settings are what the whole of nginx.conf is shaped by: the ConfigMap over
 // the defaults, and what the command line says of ports and paths. Texts hold
@@ -75,6 +79,12 @@ type Settings struct {
 	HSTSMaxAge            int // seconds
 	HSTSIncludeSubdomains bool
 	HSTSPreload           bool
+
+	// AllowCrossNamespace lets an annotation name an object of another namespace.
+	AllowCrossNamespace bool
+
+	AllowRanges option.List // client addresses, unless an annotation says
+	DenyRanges  option.List
 }
 
 // Listen is where nginx listens.

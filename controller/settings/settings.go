@@ -37,5 +37,7 @@ func read(r *option.Reader) model.Settings {
 	readProxy(r, &s)
 	readTLS(r, &s)
 	readHSTS(r, &s)
+	readAccess(r, &s)
+	readPolicy(r, &s)
 	return s
 }

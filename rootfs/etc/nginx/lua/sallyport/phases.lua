@@ -14,6 +14,8 @@ local var = ngx.var
 -- where each f, of the route, is a step in that phase. A step that answers the
 -- request by itself ends it with ngx.exit or ngx.redirect.
 local FEATURES = {
+    "clienttls",
+    "digest",
 }
 
 local NAMES = { "rewrite", "access", "header", "log" }
@@ -36,9 +38,11 @@ end
 local function run(phase)
     local route = routes.get(var.route)
     local list = (route.steps or compile(route))[phase]
+    local granted
     for i = 1, #list do
-        list[i](route)
+        granted = list[i](route) or granted
     end
+    return route, granted
 end
 
 -- Without its data a route would be served without what restricts it.
@@ -54,9 +58,15 @@ function M.rewrite()
     run("rewrite")
 end
 
+--- access: where any check is enough, nginx takes a phase that ends without
+-- an answer for one that let the request in. So one in which no step returned
+-- true, to say that it did, has to decline.
 function M.access()
     must_be_known()
-    run("access")
+    local route, granted = run("access")
+    if route.value.any and not granted then
+        return ngx.exit(ngx.DECLINED)
+    end
 end
 
 function M.header()
