@@ -4,5 +4,8 @@ package compat
 func groups() []group {
 	return []group{
 		redirectGroup(),
+		accessGroup(),
+		basicAuthGroup(),
+		clientTLSGroup(),
 	}
 }

@@ -145,7 +145,8 @@ function M.prepare(value, route)
         local seconds = age(p.nonce, scope)
         local hash = users[p.username]
         -- One that is not known costs as much time as one that is.
-        local ha2 = ngx.md5(ngx.req.get_method() .. ":" .. p.uri)
+        -- The request line's method: an error page's request has another.
+        local ha2 = ngx.md5((ngx.var.request:match("^%S+") or "") .. ":" .. p.uri)
         local want = ngx.md5(table.concat({ hash or realm, p.nonce, p.nc, p.cnonce, p.qop, ha2 }, ":"))
         if not same(want, p.response:lower()) or not hash then
             return ask()
@@ -154,10 +155,10 @@ function M.prepare(value, route)
             return ask(true)
         end
         local new, err = used(p)
-        if err == "exists" then
+        if err == "exists" and not ngx.req.is_internal() then
             return ask(true)
         end
-        if not new then
+        if not new and err ~= "exists" then
             ngx.log(ngx.ERR, "digest: ", err)
             return ngx.exit(503)
         end
