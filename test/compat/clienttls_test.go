@@ -127,7 +127,7 @@ func clientTLSGroup() group {
 	objects := func(t *testing.T, _ *site) string {
 		return root.secret("ca") + root.secret("ca-crl", revoked) + stranger.secret("stranger") +
 			"apiVersion: v1\nkind: Secret\nmetadata: {name: broken, namespace: default}\nstringData: {ca.crt: none}\n---\n" +
-			plainHost("a.example.com", "") + twoIngresses("same.example.com", "ca", "ca") + twoIngresses("differs.example.com", "ca", "stranger") +
+			plainHost("a.example.com", "") + strangeHost() + twoIngresses("same.example.com", "ca", "ca") + twoIngresses("differs.example.com", "ca", "stranger") +
 			cluster.Issue(t, cluster.ECDSA, "a.example.com").SecretYAML("default", "a")
 	}
 	ask := func(what, url, host string, certificate *tls.Certificate, want string) probe {
@@ -152,7 +152,8 @@ func clientTLSGroup() group {
 				gets("/", "403"),
 				ask("through another host", "https://a.example.com/", "HOST", &ann, "421"),
 				ask("through an unknown host", "https://unknown.example.com/", "HOST", &ann, "400"),
-				{"resumed from another host", resumed, "refused"},
+				{"the session of a host that asks for none", resumed("a.example.com", "HOST", nil), "refused"},
+				{"the session of a host with another CA", resumed("HOST", "strange.example.com", &ann), "refused"},
 			},
 		}, {
 			keys: []string{"auth-tls-verify-client"}, annotations: and("auth-tls-verify-client", "optional"),
@@ -211,32 +212,44 @@ func clientTLSGroup() group {
 	}}
 }
 
-// resumed takes the session of a host that asks for no certificate to one that
-// does.
-func resumed(c client) string {
-	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		config := &tls.Config{ServerName: "case-2.example.org", ClientSessionCache: anySession{tls.NewLRUClientSessionCache(1)}, MaxVersion: version}
-		ask := func(name string) cluster.Response {
-			config.ServerName = strings.ReplaceAll(name, "HOST", c.host)
-			return c.do(cluster.Request{URL: "https://" + name + "/", TLS: config})
+// resumed takes the session of one host to another that asks for certificates
+// itself, and says whether that was of use.
+func resumed(from, to string, certificate *tls.Certificate) func(c client) string {
+	return func(c client) string {
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			sessions := &anySession{}
+			ask := func(name string, certificate *tls.Certificate) (cluster.Response, error) {
+				config := &tls.Config{ClientSessionCache: sessions, MaxVersion: version}
+				if certificate != nil {
+					config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
+				}
+				return c.site.Try(cluster.Request{URL: "https://" + strings.ReplaceAll(name, "HOST", c.host) + "/", TLS: config})
+			}
+			if r, err := ask(from, certificate); err != nil || r.Status != 200 {
+				return fmt.Sprint("not to be had from ", from, ": ", r.Status, err)
+			}
+			// A refused handshake is as good as a refused request.
+			if r, err := ask(to, nil); err == nil && r.Status != 400 && r.Status != 421 {
+				return fmt.Sprintf("%d in TLS %x, resumed: %v", r.Status, version, r.TLS.DidResume)
+			}
 		}
-		ask("a.example.com")
-		if r := ask("HOST"); r.Status == 200 {
-			return "served"
-		}
+		return "refused"
 	}
-	return "refused"
 }
 
 // anySession keeps one session for all hosts.
-type anySession struct{ tls.ClientSessionCache }
+type anySession struct{ last *tls.ClientSessionState }
 
-func (s anySession) Get(string) (*tls.ClientSessionState, bool) { return s.ClientSessionCache.Get("") }
+func (s *anySession) Get(string) (*tls.ClientSessionState, bool) { return s.last, s.last != nil }
 
-func (s anySession) Put(_ string, state *tls.ClientSessionState) { s.ClientSessionCache.Put("", state) }
+func (s *anySession) Put(_ string, state *tls.ClientSessionState) { s.last = state }
 
 func plainHost(host, annotations string) string {
 	return ingress("plain", host, "/", annotations, "2020")
+}
+
+func strangeHost() string {
+	return ingress("strange", "strange.example.com", "/", "nginx.ingress.kubernetes.io/auth-tls-secret: default/stranger", "2020")
 }
 
 func twoIngresses(host, first, second string) string {
