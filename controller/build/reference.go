@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
-var errOtherNamespace = errors.New("is of another namespace, which allow-cross-namespace-resources does not allow")
+var errOtherNamespace = errors.New("is of another namespace: allow-cross-namespace-resources is off")
 
 // secretOf is the Secret that an annotation of the Ingress names, as "name" or
 // "namespace/name". The store fetches it from now on.
@@ -21,12 +21,12 @@ func (t *task) secretOf(ing *networkingv1.Ingress, reference string) (*corev1.Se
 		key = store.Key{Namespace: namespace, Name: name}
 	}
 	if key.Namespace != ing.Namespace && !t.result.Config.Settings.AllowCrossNamespace {
-		return nil, fmt.Errorf("Secret %s %w", key, errOtherNamespace)
+		return nil, fmt.Errorf("names Secret %s, which %w", key, errOtherNamespace)
 	}
 	t.used[key] = true
 	secret := t.s.Secrets[key]
 	if secret == nil {
-		return nil, fmt.Errorf("Secret %s %w", key, errMissing)
+		return nil, fmt.Errorf("names Secret %s, which %w", key, errMissing)
 	}
 	return secret, nil
 }
