@@ -16,11 +16,40 @@ func sumOf(parts ...string) string {
 	return fmt.Sprintf("%x", md5.Sum([]byte(strings.Join(parts, ":"))))
 }
 
-// authObjects are Secrets of users: joe's password is secret. a/b-c and a-b/c
-// are those of CVE-2020-8553, where the one's file was the other's.
+// colliding are two Ingresses as in CVE-2020-8553, where the file of Secret
+// a/b-c was that of a-b/c. Neither has a Service, so who is let in gets a 503.
+func colliding() string {
+	var b strings.Builder
+	for namespace, secret := range map[string]string{"a": "b-c", "a-b": "c"} {
+		fmt.Fprintf(&b, `apiVersion: v1
+kind: Secret
+metadata: {name: %[2]s, namespace: %[1]s}
+stringData: {auth: "joe:{PLAIN}of-%[1]s"}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: i, namespace: %[1]s, annotations: {nginx.ingress.kubernetes.io/auth-type: basic, nginx.ingress.kubernetes.io/auth-secret: %[2]s}}
+spec:
+  rules: [{host: %[1]s.example.com, http: {paths: [{pathType: Prefix, path: /, backend: {service: {name: none, port: {number: 80}}}}]}}]
+---
+`, namespace, secret)
+	}
+	return b.String()
+}
+
+// collide asks one of them with the password of one of them.
+func collide(host, password, want string) probe {
+	return probe{"CVE-2020-8553: " + host + " with that of " + password, func(c client) string {
+		return short(c.do(cluster.Request{URL: "http://" + host + ".example.com/", Header: http.Header{
+			"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("joe:of-"+password))},
+		}}))
+	}, want}
+}
+
+// authObjects are Secrets of users: joe's password is secret.
 func authObjects(_ *testing.T, _ *site) string {
 	hash := sumOf("joe", "our realm", "secret")
-	return `apiVersion: v1
+	return colliding() + `apiVersion: v1
 kind: Secret
 metadata: {name: basic, namespace: default}
 stringData: {auth: "# users\njoe:{PLAIN}secret\nbad line\n:empty\n"}
@@ -142,6 +171,7 @@ func basicAuthGroup() group {
 		closes("no Secret", map[string]string{"auth-type": "basic"}),
 		closes("no such type", map[string]string{"auth-type": "xbasic", "auth-secret": "basic"}),
 		closes("CVE-2025-24513", map[string]string{"auth-type": "basic", "auth-secret": "../../basic"}),
+		{probes: []probe{collide("a", "a", "503"), collide("a", "a-b", "401"), collide("a-b", "a-b", "503"), collide("a-b", "a", "401")}},
 		{
 			// To nginx this realm would mean that nobody is asked.
 			annotations: map[string]string{"auth-type": "basic", "auth-secret": "basic", "auth-realm": "off"},
