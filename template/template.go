@@ -211,7 +211,7 @@ type frame struct {
 
 	NamesHashSize   int  // entries
 	NamesHashBucket int  // bytes
-	Digest          bool // some location asks by digest
+	AsksDigest      bool // some location asks by digest
 }
 
 // measure sizes the hash of server names: nginx refuses a file in which the
@@ -220,7 +220,7 @@ func (f *frame) measure(servers []model.Server) {
 	longest := 0
 	for _, s := range servers {
 		longest = max(longest, len(s.Host))
-		f.Digest = f.Digest || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Digest })
+		f.AsksDigest = f.AsksDigest || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Digest })
 	}
 	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
 	f.NamesHashSize = max(1024, powerOfTwo(8*len(servers)))

@@ -67,6 +67,7 @@ func (t *task) clientTLS(h *host, server *model.Server) {
 		route.ClientTLS = model.ClientTLS{Verify: from.values.Verify, Pass: from.values.Pass, CN: from.values.CN}
 		t.result.Config.Routes[l.Route] = route
 		l.Phases.Rewrite = true
+		l.ClientTLS = true
 	}
 	if server.ClientTLS.Verify == "off" {
 		server.ClientTLS = model.ServerTLS{}

@@ -95,6 +95,8 @@ type Location struct {
 	BasicAuth BasicAuth
 	// Digest says that the route asks by digest, for which nginx needs memory.
 	Digest bool
+	// ClientTLS says that the route does something with the client's certificate.
+	ClientTLS bool
 
 	// Phases are those in which the route has steps of its own.
 	Phases Phases

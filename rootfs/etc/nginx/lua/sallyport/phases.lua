@@ -45,9 +45,18 @@ local function run(phase)
     return route, granted
 end
 
--- Without its data a route would be served without what restricts it.
+-- Without its data a route would be served without what restricts it: the
+-- location names those features that it must have.
 local function must_be_known()
-    if not routes.get(var.route).text then
+    local route = routes.get(var.route)
+    local known = route.text
+    local id, needs = (var.needs or ""):match("^(%x+)(.*)")
+    if known and id == route.id then -- not left by a location before an internal redirect
+        for name in needs:gmatch("%a+") do
+            known = known and route.value[name] ~= nil
+        end
+    end
+    if not known then
         ngx.log(ngx.ERR, "route ", var.route, " has no data")
         return ngx.exit(503)
     end
