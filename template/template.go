@@ -213,6 +213,7 @@ type frame struct {
 	NamesHashSize   int  // entries
 	NamesHashBucket int  // bytes
 	Limits          bool // some location counts requests or connections
+	AsksDigest      bool // some location asks by digest
 }
 
 // measure says what is needed for all servers together. It sizes the hash of server names: nginx refuses a file in which the
@@ -226,6 +227,7 @@ func (f *frame) measure(servers []model.Server) {
 		}
 		names += 2 + len(s.Aliases)
 		f.Limits = f.Limits || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Limited })
+		f.AsksDigest = f.AsksDigest || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Digest })
 	}
 	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
 	f.NamesHashSize = max(1024, powerOfTwo(8*names))

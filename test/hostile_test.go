@@ -25,7 +25,7 @@ type texts struct{ host, path, service, port, secret, annotation, setting string
 var harmless = texts{"a.example.org", "/a", "web", "http", "tls", "8k", "8k"}
 
 // harmlessValues are right for at least one key each.
-var harmlessValues = []string{"20m", "8k", "1", "10", "on", "off", "true", "false", "4 8k", "/a", "TLSv1.2"}
+var harmlessValues = []string{"20m", "8k", "1", "10", "on", "off", "true", "false", "4 8k", "/a", "TLSv1.2", "10.0.0.0/8", "any", "basic", "digest"}
 
 // allowedSkeleton is what harmless texts of each type make together, at the
 // most.
@@ -37,9 +37,11 @@ func allowedSkeleton(t testing.TB) map[string]int {
 			for _, host := range []string{"a.example.org", ""} {
 				for _, setting := range []string{value, "none"} { // value blocks itself, as a blocked word
 					x := harmless
-					x.host, x.service, x.annotation, x.setting = host, service, value, setting
-					for path, n := range skeleton(t, x) {
-						allowed[path] = max(allowed[path], n)
+					x.host, x.service, x.setting = host, service, setting
+					for _, x.annotation = range []string{value, ""} {
+						for path, n := range skeleton(t, x) {
+							allowed[path] = max(allowed[path], n)
+						}
 					}
 				}
 			}

@@ -29,11 +29,15 @@ var features = []func(*task, *site){
 	(*task).cors,
 	(*task).limit,
 	(*task).redirects,
+	(*task).access,
+	(*task).basicAuth,
 }
 
 // serverFeatures do the same for a host as a whole, after its locations.
 var serverFeatures = []func(*task, *host, *model.Server){
 	(*task).names,
+	(*task).clientTLS,
+	(*task).accessOfRest,
 }
 
 // closed makes the site answer 503 for a reason that its Ingress is told.

@@ -58,6 +58,7 @@ type File struct {
 type Server struct {
 	// Host is "" for the catch-all, else an exact or wildcard host.
 	Host      string
+	ClientTLS ServerTLS
 	Locations []Location // in the order in which they are rendered
 	// Aliases are further names: hosts, or "~" and an expression.
 	Aliases []string
@@ -102,9 +103,15 @@ type Location struct {
 	Proxy annotation.Proxy
 
 	// Limited says that the route has limits that Lua counts.
-	Limited bool
-	Rate    Rate
-	NoRate  bool // lifts that of the http block
+	Limited   bool
+	Rate      Rate
+	NoRate    bool // lifts that of the http block
+	Access    Access
+	BasicAuth BasicAuth
+	// Digest says that the route asks by digest, for which nginx needs memory.
+	Digest bool
+	// ClientTLS says that the route does something with the client's certificate.
+	ClientTLS bool
 
 	// Phases are those in which the route has steps of its own.
 	Phases Phases
@@ -134,6 +141,10 @@ type Route struct {
 
 	CORS  CORS  `json:"cors,omitzero"`
 	Limit Limit `json:"limit,omitzero"`
+	// Any lets a request in that passes one of the checks of the access phase.
+	Any       bool      `json:"any,omitzero"`
+	Digest    Digest    `json:"digest,omitzero"`
+	ClientTLS ClientTLS `json:"clienttls,omitzero"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
 // Settings are what the whole of nginx.conf is shaped by: the ConfigMap over
@@ -93,6 +94,9 @@ type Settings struct {
 	// a Secret or a ConfigMap of another namespace than its Ingress's.
 	Annotations         annotation.Policy
 	AllowCrossNamespace bool
+
+	AllowRanges option.List // client addresses, unless an annotation says
+	DenyRanges  option.List
 }
 
 // Listen is where nginx listens.

@@ -63,6 +63,8 @@ func withoutLooks(s string) (string, error) {
 		case class:
 			// A bracket that is first in its class is a member of it.
 			class = s[i] != ']'
+		case strings.HasPrefix(rest, "[:"), strings.HasPrefix(rest, "[."), strings.HasPrefix(rest, "[="):
+			return "", fmt.Errorf("%q stands outside of a class", rest[:2])
 		case s[i] == '[':
 			class = true
 			n := 1

@@ -38,6 +38,7 @@ func read(r *option.Reader) model.Settings {
 	readLimits(r, &s)
 	readTLS(r, &s)
 	readHSTS(r, &s)
+	readAccess(r, &s)
 	readPolicy(r, &s)
 	return s
 }

@@ -7,5 +7,8 @@ func groups() []group {
 		pathsGroup(),
 		corsGroup(),
 		limitGroup(),
+		accessGroup(),
+		basicAuthGroup(),
+		clientTLSGroup(),
 	}
 }

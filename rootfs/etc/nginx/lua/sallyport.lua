@@ -24,6 +24,7 @@ function M.init(options)
 
     M.balance = balancer.balance
     M.certificate = certificate.certificate
+    M.host_certificate = certificate.host_certificate
     M.control = control.control
     M.rewrite = phases.rewrite
     M.access = phases.access

@@ -101,20 +101,7 @@ local function find(name)
     return certificate or look_up(""), known
 end
 
---- init runs in the master. reject: a client that asks for no known host gets
--- no handshake.
-function M.init(reject)
-    rejects = reject
-end
-
---- certificate answers a client's hello: before nginx knows which server it
--- is for, so that one server's TLS configuration serves all. Where there is
--- nothing that can be used, it leaves the certificate that nginx.conf names.
-function M.certificate()
-    local certificate, known = find(clienthello.get_client_hello_server_name())
-    if rejects and not known then
-        return ngx.exit(ngx.ERROR)
-    end
+local function set(certificate)
     if not certificate then
         return
     end
@@ -129,6 +116,29 @@ function M.certificate()
     if not ok then
         ngx.log(ngx.ERR, "certificate cannot be set: ", err)
     end
+end
+
+--- init runs in the master. reject: a client that asks for no known host gets
+-- no handshake.
+function M.init(reject)
+    rejects = reject
+end
+
+--- certificate answers a client's hello: before nginx knows which server it
+-- is for, so that one server's TLS configuration serves all. Where there is
+-- nothing that can be used, it leaves the certificate that nginx.conf names.
+function M.certificate()
+    local certificate, known = find(clienthello.get_client_hello_server_name())
+    if rejects and not known then
+        return ngx.exit(ngx.ERROR)
+    end
+    set(certificate)
+end
+
+--- host_certificate is for a server with a TLS context of its own: changing to
+-- it, OpenSSL forgot what certificate() had set.
+function M.host_certificate()
+    set((find(ssl.server_name())))
 end
 
 return M

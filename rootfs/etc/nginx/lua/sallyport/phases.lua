@@ -18,7 +18,9 @@ local FEATURES = {
     "cors",
     "approot",
     "https",
+    "clienttls",
     "limit",
+    "digest",
     "rewrite",
 }
 
@@ -42,14 +44,25 @@ end
 local function run(phase)
     local route = routes.get(var.route)
     local list = (route.steps or compile(route))[phase]
+    local granted
     for i = 1, #list do
-        list[i](route)
+        granted = list[i](route) or granted
     end
+    return route, granted
 end
 
--- Without its data a route would be served without what restricts it.
+-- Without its data a route would be served without what restricts it: the
+-- location names those features that it must have.
 local function must_be_known()
-    if not routes.get(var.route).text then
+    local route = routes.get(var.route)
+    local known = route.text
+    local id, needs = (var.needs or ""):match("^(%x+)(.*)")
+    if known and id == route.id then -- not left by a location before an internal redirect
+        for name in needs:gmatch("%a+") do
+            known = known and route.value[name] ~= nil
+        end
+    end
+    if not known then
         ngx.log(ngx.ERR, "route ", var.route, " has no data")
         return ngx.exit(503)
     end
@@ -60,9 +73,15 @@ function M.rewrite()
     run("rewrite")
 end
 
+--- access: where any check is enough, nginx takes a phase that ends without
+-- an answer for one that let the request in. So one in which no step returned
+-- true, to say that it did, has to decline.
 function M.access()
     must_be_known()
-    run("access")
+    local route, granted = run("access")
+    if route.value.any and not granted then
+        return ngx.exit(ngx.DECLINED)
+    end
 end
 
 function M.header()
