@@ -37,20 +37,28 @@ func pages() map[string]string {
 
 func annotationPage() string {
 	return page("Annotations", "What an Ingress may say in its annotations. The names start with `"+annotation.DefaultPrefix+
-		"/`, or with what `--annotations-prefix` says. An annotation that is not here is a problem, with an Event; one that would restrict access and is not here closes its Ingress with 503.", annotation.Docs())
+		"/`, or with what `--annotations-prefix` says. An annotation that is not here is a problem, with an Event; one that would restrict access and is not here closes its Ingress with 503.\n\nThe risk is what the ConfigMap's `annotations-risk-level` is compared with: an Ingress that has an annotation above it is as one with a wrong value.", annotation.Docs(), true)
 }
 
 func settingsPage() string {
-	return page("ConfigMap", "What the ConfigMap of `--configmap` may say, as `data`. A key that is not here, or has a wrong value, is a problem, with an Event on the ConfigMap.", settings.Docs())
+	return page("ConfigMap", "What the ConfigMap of `--configmap` may say, as `data`. A key that is not here, or has a wrong value, is a problem, with an Event on the ConfigMap.", settings.Docs(), false)
 }
 
 const generated = "<!-- Written by `make docs`. -->\n"
 
-func page(title, intro string, docs []option.Doc) string {
+func page(title, intro string, docs []option.Doc, risks bool) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n# %s\n\n%s\n\n| name | what it does | value | default |\n|---|---|---|---|\n", generated, title, intro)
+	head, line := "| name | what it does | value | default |", "|---|---|---|---|"
+	if risks {
+		head, line = head+" risk |", line+"---|"
+	}
+	fmt.Fprintf(&b, "%s\n# %s\n\n%s\n\n%s\n%s\n", generated, title, intro, head, line)
 	for _, d := range docs {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", d.Name, cell(d.Text), cell(d.Values), cell(d.Default))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |", d.Name, cell(d.Text), cell(d.Values), cell(d.Default))
+		if risks {
+			fmt.Fprintf(&b, " %s |", d.Risk)
+		}
+		b.WriteString("\n")
 	}
 	return b.String()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/build"
@@ -167,6 +168,9 @@ func (o *options) check() error {
 		if _, err := parseKey(value); err != nil {
 			return usagef("--%s: %v", name, err)
 		}
+	}
+	if errs := validation.IsDNS1123Subdomain(o.AnnotationsPrefix); len(errs) > 0 {
+		return usagef("--annotations-prefix %q: %s", o.AnnotationsPrefix, errs[0])
 	}
 	if o.WatchNamespace != "" && o.WatchNamespaceSelector != "" {
 		return usagef("--watch-namespace and --watch-namespace-selector exclude each other")

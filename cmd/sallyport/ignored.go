@@ -14,7 +14,7 @@ var ignored = map[string]string{
 	"deep-inspect":                   "every text is checked before it can reach nginx.conf",
 	"disable-full-test":              "a change is judged without nginx",
 	"dynamic-configuration-retries":  "pushes are acknowledged and tried again until they arrive",
-	"enable-annotation-validation":   "annotations are always checked",
+	"enable-annotation-validation":   "annotations are always checked, and one that is wrong is never in force",
 	"enable-ssl-chain-completion":    "chains are served as the Secret has them",
 	"enable-ssl-passthrough":         "passthrough is not supported by this version",
 	"enable-topology-aware-routing":  "topology is not supported by this version",
@@ -85,7 +85,8 @@ func ignoredFlags(f *pflag.FlagSet) {
 		"validating-webhook", "validating-webhook-certificate", "validating-webhook-key")
 	number("bucket-factor", "dynamic-configuration-retries", "health-check-timeout", "max-buckets", "maxmind-retries-count",
 		"monitor-max-batch-size", "post-shutdown-grace-period", "profiler-port", "ssl-passthrough-proxy-port", "status-port", "stream-port", "sync-rate-limit")
-	toggle("deep-inspect", "disable-full-test", "enable-annotation-validation", "enable-ssl-chain-completion",
+	f.Bool("enable-annotation-validation", true, "taken, and always as if true: "+ignored["enable-annotation-validation"])
+	toggle("deep-inspect", "disable-full-test", "enable-ssl-chain-completion",
 		"enable-ssl-passthrough", "enable-topology-aware-routing", "profiling", "report-status-classes")
 	span("maxmind-retries-timeout", "sync-period")
 	// klog's, which ingress-nginx took as well.
@@ -95,10 +96,11 @@ func ignoredFlags(f *pflag.FlagSet) {
 	text("stderrthreshold")
 }
 
-// tellIgnored says of each ignored flag that was given why it does nothing.
+// tellIgnored says of each ignored flag that was given why it does nothing,
+// unless what it asks for is so anyway.
 func tellIgnored(f *pflag.FlagSet, log *slog.Logger) {
 	f.Visit(func(flag *pflag.Flag) {
-		if reason, ok := ignored[flag.Name]; ok {
+		if reason, ok := ignored[flag.Name]; ok && flag.Value.String() != flag.DefValue {
 			log.Warn("flag has no effect", "flag", "--"+flag.Name, "because", reason)
 		}
 	})

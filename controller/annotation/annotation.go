@@ -50,10 +50,17 @@ type Values struct {
 	Closed bool
 }
 
+// A Policy is what the cluster's operator lets annotations say. It is
+// comparable: values are read again where it has changed.
+type Policy struct {
+	option.Policy
+	Snippets bool // directives of nginx, checked one by one
+}
+
 // Parse reads all features' keys. The problems' keys are full names.
-func Parse(annotations map[string]string, prefix string) (Values, []option.Problem) {
-	r := option.NewReader(annotations, prefix+"/")
-	v := read(r)
+func Parse(annotations map[string]string, prefix string, policy Policy) (Values, []option.Problem) {
+	r := option.NewReader(annotations, prefix+"/").Within(policy.Policy)
+	v := read(r, policy)
 	for _, name := range r.Unasked() {
 		if restricts(name) {
 			v.Closed = true
@@ -72,10 +79,10 @@ func Parse(annotations map[string]string, prefix string) (Values, []option.Probl
 }
 
 // Docs are the entries of the reference page.
-func Docs() []option.Doc { return option.Docs(func(r *option.Reader) { read(r) }) }
+func Docs() []option.Doc { return option.Docs(func(r *option.Reader) { read(r, Policy{}) }) }
 
 // read is the list of features.
-func read(r *option.Reader) Values {
+func read(r *option.Reader, policy Policy) Values {
 	return Values{
 		Redirect:    readRedirect(r),
 		Proxy:       readProxy(r),
@@ -100,7 +107,7 @@ func read(r *option.Reader) Values {
 		CORS:        readCORS(r),
 		ModSecurity: readModSecurity(r),
 		Tracing:     readTracing(r),
-		Snippet:     readSnippet(r),
+		Snippet:     readSnippet(r, policy.Snippets),
 	}
 }
 

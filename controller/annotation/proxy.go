@@ -24,7 +24,7 @@ const inConfigMap = "as in the ConfigMap"
 
 var (
 	proxyBodySize = option.Key[string]{
-		Name: "proxy-body-size", Doc: "The largest request body in bytes; a larger one gets a 413. 0 takes any.",
+		Name: "proxy-body-size", Risk: option.Medium, Doc: "The largest request body in bytes; a larger one gets a 413. 0 takes any.",
 		DefaultDoc: inConfigMap + " (`1m`)", Check: option.Size,
 	}
 	clientBodyBufferSize = option.Key[string]{

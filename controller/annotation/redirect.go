@@ -39,12 +39,14 @@ var (
 	}
 	forceSSLRedirect = option.Key[bool]{
 		Name:       "force-ssl-redirect",
+		Risk:       option.Medium,
 		Doc:        "Redirects requests without TLS to https even where the host has no TLS section.",
 		DefaultDoc: "as in the ConfigMap (`false`)",
 		Check:      option.Bool,
 	}
 	preserveTrailingSlash = option.Key[bool]{
 		Name:       "preserve-trailing-slash",
+		Risk:       option.Medium,
 		Doc:        "Keeps the slash at the end of the redirect to https.",
 		DefaultDoc: "as in the ConfigMap (`false`)",
 		Check:      option.Bool,

@@ -58,6 +58,7 @@ type Builder struct {
 	secrets     map[store.Key]parsedSecret
 	settings    parsedSettings
 	quarantine  quarantine
+	policy      annotation.Policy // under which annotations were read
 }
 
 type parsedAnnotations struct {
@@ -160,7 +161,10 @@ func (t *task) readSettings() {
 	for _, problem := range p.problems {
 		t.problem(object, "data."+problem.Key, problem.Reason)
 	}
-	t.result.Config.Settings = p.settings
+	if t.result.Config.Settings = p.settings; t.policy != p.settings.Annotations {
+		t.policy = p.settings.Annotations
+		clear(t.annotations) // they were read under another
+	}
 }
 
 // ingresses are ours, oldest first: what they claim first is theirs.
@@ -192,7 +196,7 @@ func (t *task) selected(namespace string) bool {
 func (t *task) annotationsOf(ing *networkingv1.Ingress) annotation.Values {
 	p, ok := t.annotations[ing]
 	if !ok {
-		p.values, p.problems = annotation.Parse(ing.Annotations, t.o.AnnotationsPrefix)
+		p.values, p.problems = annotation.Parse(ing.Annotations, t.o.AnnotationsPrefix, t.result.Config.Settings.Annotations)
 	}
 	p.used = t
 	t.annotations[ing] = p

@@ -1,6 +1,10 @@
 package model
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
+)
 
 // Settings are what the whole of nginx.conf is shaped by: the ConfigMap over
 // the defaults, and what the command line says of ports and paths. Texts hold
@@ -75,6 +79,11 @@ type Settings struct {
 	HSTSMaxAge            int // seconds
 	HSTSIncludeSubdomains bool
 	HSTSPreload           bool
+
+	// Annotations is what annotations may say. AllowCrossNamespace lets one name
+	// a Secret or a ConfigMap of another namespace than its Ingress's.
+	Annotations         annotation.Policy
+	AllowCrossNamespace bool
 }
 
 // Listen is where nginx listens.

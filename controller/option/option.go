@@ -20,6 +20,7 @@ type Key[T any] struct {
 	// DefaultDoc is what the reference says of the default where that is not
 	// a value of its own, such as "as in the ConfigMap".
 	DefaultDoc string
+	Risk       Risk
 	Check      Check[T]
 }
 
@@ -46,6 +47,10 @@ func (k Key[T]) Lookup(r *Reader) (T, bool) {
 	if !ok {
 		return zero, false
 	}
+	if reason := r.refused(k.Risk, text); reason != "" {
+		r.Reject(k.Name, reason)
+		return zero, false
+	}
 	v, err := k.Check.Parse(text)
 	if err != nil {
 		r.Reject(k.Name, err.Error())
@@ -55,7 +60,7 @@ func (k Key[T]) Lookup(r *Reader) (T, bool) {
 }
 
 func (k Key[T]) doc() Doc {
-	d := Doc{Name: k.Name, Text: k.Doc, Values: k.Check.Values, Default: k.DefaultDoc}
+	d := Doc{Name: k.Name, Text: k.Doc, Values: k.Check.Values, Default: k.DefaultDoc, Risk: k.Risk}
 	if d.Default == "" {
 		format := k.Check.Format
 		if format == nil {
@@ -67,7 +72,10 @@ func (k Key[T]) doc() Doc {
 }
 
 // A Doc is one entry of a reference page.
-type Doc struct{ Name, Text, Values, Default string }
+type Doc struct {
+	Name, Text, Values, Default string
+	Risk                        Risk
+}
 
 // A Problem is a key whose value is wrong, and why.
 type Problem struct {
@@ -85,6 +93,8 @@ type Reader struct {
 	asked    map[string]bool
 	docs     []Doc
 	problems []Problem
+	policy   Policy
+	held     bool // policy counts
 }
 
 // NewReader reads those values whose name starts with prefix; keys are named

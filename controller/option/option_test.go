@@ -61,7 +61,10 @@ func TestDocs(t *testing.T) {
 		Key[int]{Name: "a", Doc: "A.", Default: 3, Check: Int(1, 5)}.Get(r)
 		Key[time.Duration]{Name: "b", Doc: "B.", Default: time.Minute, Check: Seconds}.Get(r)
 	})
-	want := []Doc{{"a", "A.", "a whole number from 1 to 5", "3"}, {"b", "B.", "seconds, a whole number", "60"}}
+	want := []Doc{
+		{Name: "a", Text: "A.", Values: "a whole number from 1 to 5", Default: "3"},
+		{Name: "b", Text: "B.", Values: "seconds, a whole number", Default: "60"},
+	}
 	if diff := cmp.Diff(want, docs); diff != "" {
 		t.Error(diff)
 	}

@@ -37,5 +37,6 @@ func read(r *option.Reader) model.Settings {
 	readProxy(r, &s)
 	readTLS(r, &s)
 	readHSTS(r, &s)
+	readPolicy(r, &s)
 	return s
 }
