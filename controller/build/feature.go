@@ -24,10 +24,16 @@ type site struct {
 //
 // The order is that in which they see what others did; it is not that of the
 // directives or steps, which location.tmpl and phases.lua have.
-var features = []func(*task, *site){}
+var features = []func(*task, *site){
+	(*task).protocol,
+	(*task).mirror,
+}
 
 // serverFeatures do the same for a host as a whole, after its locations.
-var serverFeatures = []func(*task, *host, *model.Server){}
+var serverFeatures = []func(*task, *host, *model.Server){
+	(*task).ciphers,
+	(*task).passthrough,
+}
 
 // closed makes the site answer 503 for a reason that its Ingress is told.
 func (t *task) closed(s *site, key, reason string) {

@@ -59,6 +59,12 @@ type Server struct {
 	// Host is "" for the catch-all, else an exact or wildcard host.
 	Host      string
 	Locations []Location // in the order in which they are rendered
+	// OwnTLS gives the host a TLS context of its own, for what nginx can't
+	// choose at the client's hello.
+	OwnTLS bool
+	// SSLCiphers and PreferCiphers are of that context.
+	SSLCiphers    string
+	PreferCiphers annotation.Tristate
 }
 
 // Match says how a location's path is compared with the request's.
@@ -90,6 +96,10 @@ type Location struct {
 
 	Proxy annotation.Proxy
 
+	// Pass is what is spoken to the endpoints.
+	Pass   Pass
+	Mirror Mirror
+
 	// Phases are those in which the route has steps of its own.
 	Phases Phases
 }
@@ -110,6 +120,8 @@ type Route struct {
 	Port      string    `json:"port"`
 	Host      string    `json:"host"` // "" for the catch-all
 	Path      string    `json:"path"`
+
+	Protocol Protocol `json:"protocol,omitzero"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

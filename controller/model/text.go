@@ -41,7 +41,8 @@ func (p Problem) String() string {
 
 // Equal says whether two servers are the same to the last directive.
 func (s Server) Equal(t Server) bool {
-	return s.Host == t.Host && slices.Equal(s.Locations, t.Locations)
+	return s.Host == t.Host && slices.Equal(s.Locations, t.Locations) &&
+		s.OwnTLS == t.OwnTLS && s.SSLCiphers == t.SSLCiphers && s.PreferCiphers == t.PreferCiphers
 }
 
 // String is how nginx writes the match before a location's path.

@@ -22,6 +22,7 @@ function M.init(options)
     phases.init()
 
     M.balance = balancer.balance
+    M.mirror = balancer.mirror
     M.certificate = certificate.certificate
     M.control = control.control
     M.rewrite = phases.rewrite

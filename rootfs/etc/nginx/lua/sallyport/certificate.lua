@@ -88,6 +88,15 @@ local function look_up(host)
     return type(id) == "string" and of(id) or nil, true
 end
 
+-- server_name is what a client asks for, in the phase of its hello and in that
+-- of a context of a server's own, in which the hello can't be read any more.
+local function server_name()
+    if ngx.get_phase() == "ssl_cert" then
+        return ssl.server_name()
+    end
+    return clienthello.get_client_hello_server_name()
+end
+
 local function find(name)
     local certificate, known
     if name then
@@ -110,8 +119,9 @@ end
 --- certificate answers a client's hello: before nginx knows which server it
 -- is for, so that one server's TLS configuration serves all. Where there is
 -- nothing that can be used, it leaves the certificate that nginx.conf names.
+-- A server with a context of its own drops what was set here, and calls it again.
 function M.certificate()
-    local certificate, known = find(clienthello.get_client_hello_server_name())
+    local certificate, known = find(server_name())
     if rejects and not known then
         return ngx.exit(ngx.ERROR)
     end

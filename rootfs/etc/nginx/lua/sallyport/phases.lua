@@ -14,6 +14,7 @@ local var = ngx.var
 -- where each f, of the route, is a step in that phase. A step that answers the
 -- request by itself ends it with ngx.exit or ngx.redirect.
 local FEATURES = {
+    "protocol",
 }
 
 local NAMES = { "rewrite", "access", "header", "log" }
