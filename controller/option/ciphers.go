@@ -35,7 +35,7 @@ func known(element string) bool {
 var (
 	// strong are suites that each OpenSSL of today has.
 	strong  = regexp.MustCompile(`^(ECDHE-(ECDSA|RSA)-|DHE-RSA-)(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305)$|^AES(128-GCM-SHA256|256-GCM-SHA384)$`)
-	element = regexp.MustCompile(`^[-+!]?[A-Za-z0-9._-]+(\+[A-Za-z0-9._-]+)*$|^@STRENGTH$|^@SECLEVEL=[0-5]$`)
+	element = regexp.MustCompile(`^[-+!]?[A-Za-z0-9][A-Za-z0-9.-]*(\+[A-Za-z0-9][A-Za-z0-9.-]*)*$|^@STRENGTH$|^@SECLEVEL=[0-5]$`)
 	// spares are what can be taken out of any list with none of the strong ones
 	// gone that exchange keys by Diffie and Hellman.
 	spares = strings.Fields(`aNULL eNULL NULL EXPORT EXP LOW MEDIUM MD5 DES 3DES RC4 RC2 IDEA SEED PSK aPSK kPSK SRP kSRP ADH AECDH DSS aDSS

@@ -4,5 +4,9 @@ package compat
 func groups() []group {
 	return []group{
 		redirectGroup(),
+		protocolGroup(),
+		proxySSLGroup(),
+		mirrorGroup(),
+		tlsGroup(),
 	}
 }
