@@ -54,12 +54,12 @@ func (t *task) upstreamSecret(s *site, text string) (*model.Certificate, []byte,
 	t.used[key] = true
 	secret := t.s.Secrets[key]
 	if secret == nil {
-		return nil, nil, fmt.Errorf("Secret %s %w", key, errMissing)
+		return nil, nil, fmt.Errorf("the Secret %s %w", key, errMissing)
 	}
 	var ca []byte
 	if text := secret.Data[corev1.ServiceAccountRootCAKey]; len(text) > 0 {
 		if ca, err = authorities(text); err != nil {
-			return nil, nil, fmt.Errorf("Secret %s: ca.crt %w", key, err)
+			return nil, nil, fmt.Errorf("the Secret %s: ca.crt %w", key, err)
 		}
 	}
 	pair, err := t.pair(key, secret)
@@ -67,7 +67,7 @@ func (t *task) upstreamSecret(s *site, text string) (*model.Certificate, []byte,
 		return nil, nil, err
 	}
 	if pair == nil && ca == nil {
-		return nil, nil, fmt.Errorf("Secret %s has neither tls.crt with tls.key nor ca.crt", key)
+		return nil, nil, fmt.Errorf("the Secret %s has neither tls.crt with tls.key nor ca.crt", key)
 	}
 	return pair, ca, nil
 }
@@ -78,7 +78,7 @@ func (t *task) pair(key store.Key, secret *corev1.Secret) (*model.Certificate, e
 	}
 	p := t.secret(key)
 	if p.err != nil {
-		return nil, fmt.Errorf("Secret %s %w", key, p.err)
+		return nil, fmt.Errorf("the Secret %s %w", key, p.err)
 	}
 	return &p.certificate, nil
 }
