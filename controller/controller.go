@@ -185,6 +185,11 @@ func (c *Controller) structural(ch store.Changes) bool {
 	if len(ch.Addresses) > 0 {
 		return true
 	}
+	for key := range ch.Endpoints {
+		if c.result.Pinned[key] {
+			return true
+		}
+	}
 	for key := range ch.Services {
 		if c.result.Backends[key] != nil || key == c.o.Build.DefaultBackend {
 			return true

@@ -15,6 +15,8 @@ type Paths struct {
 	Lua         string // folder for lua_package_path
 	Control     string // unix socket of the controller, in a folder that only it may enter
 	Unavailable string // unix socket of the server that answers 503; workers use it
+	Opened      string // unix socket for TLS, where nginx's stream module has the port
+	Through     string // unix socket for TLS that nginx does not open
 	Files       string // folder of what nginx.conf reads by name; workers can't list it
 	Temp        string // folder for nginx's temporary files
 	DefaultCert string // of nginx.conf, where no data says otherwise
@@ -38,6 +40,8 @@ func PathsIn(dir string) Paths {
 		Lua:         at("lua"),
 		Control:     at("private/control.sock"),
 		Unavailable: at("unavailable.sock"),
+		Opened:      at("opened.sock"),
+		Through:     at("through.sock"),
 		Files:       at("files"),
 		Temp:        at("temp"),
 		DefaultCert: at("default.crt"),
@@ -56,7 +60,7 @@ func (p Paths) clear() error {
 	if _, err := os.Lstat(p.fresh); err == nil {
 		return os.RemoveAll(p.Dir)
 	}
-	return p.removeFiles(p.Control, p.Unavailable, p.Pid, p.data, p.stage)
+	return p.removeFiles(p.Control, p.Unavailable, p.Opened, p.Through, p.Pid, p.data, p.stage)
 }
 
 func (Paths) removeFiles(names ...string) error {

@@ -36,6 +36,9 @@ type Environment struct {
 	Pid         string
 	Control     string // path of the control socket
 	Unavailable string // path of the socket that answers 503
+	Opened      string // path of the socket for TLS, where the stream module has the port
+	Through     string // path of the socket for TLS that is not opened
+	Stream      string // the .so file of the stream module; "" where it is built in
 	Files       string // the folder of model.Config.Files
 	DefaultCert string // PEM files of the certificate for all other hosts
 	DefaultKey  string
@@ -80,6 +83,11 @@ func New(env Environment) (*Renderer, error) {
 		"alias":   aliasName,
 		"time":    nginxTime,
 		"numbers": luaNumbers,
+		"dict":    all["dict"],
+		"pool":    pool,
+		"params":  parameters,
+		"sni":     sni,
+		"digest":  digest,
 	})
 	names, err := fs.Glob(files, "*.tmpl")
 	if err != nil {
@@ -137,6 +145,7 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 	}
 	frame := &frame{Settings: s, Env: r.env, Generation: placeholder}
 	frame.measure(servers)
+	frame.Pools = pools(servers)
 	if len(servers) == 0 || servers[0].Host != "" {
 		// nginx wants a server with a certificate behind each TLS socket.
 		servers = slices.Insert(slices.Clone(servers), 0, model.Server{})
@@ -209,6 +218,8 @@ type frame struct {
 	model.Settings
 	Env        Environment
 	Generation string
+
+	Pools []upstream // beside that for HTTP
 
 	NamesHashSize   int  // entries
 	NamesHashBucket int  // bytes

@@ -138,6 +138,8 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 		switch name {
 		case "--strict-paths":
 			o.StrictPaths = true
+		case "--enable-ssl-passthrough":
+			o.Passthrough = true
 		case "--watch-ingress-without-class":
 			o.Classes.WithoutClass = true
 		case "--default-backend-service":
@@ -155,6 +157,7 @@ func exampleEnvironment() template.Environment {
 	return template.Environment{
 		Dir: "/run/sallyport", Lua: "/run/sallyport/lua", Pid: "/run/sallyport/nginx.pid",
 		Control: "/run/sallyport/private/control.sock", Unavailable: "/run/sallyport/unavailable.sock",
+		Opened: "/run/sallyport/opened.sock", Through: "/run/sallyport/through.sock",
 		Files:       "/run/sallyport/files",
 		DefaultCert: "/run/sallyport/default.crt", DefaultKey: "/run/sallyport/default.key",
 		Version: [3]int{1, 26, 0}, OpenFiles: 65536, AccessLog: "/dev/stdout",

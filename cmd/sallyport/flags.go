@@ -28,7 +28,7 @@ type options struct {
 	// Which Ingresses are ours, and what they may say.
 	IngressClass, ControllerClass, AnnotationsPrefix string
 	WithoutClass, ClassByName, DisableCatchAll       bool
-	DisableExternalName, StrictPaths                 bool
+	DisableExternalName, StrictPaths, Passthrough    bool
 
 	// Objects with a part to play.
 	ConfigMap, DefaultBackend, DefaultCertificate, PublishService string
@@ -90,6 +90,7 @@ func (o *options) ingressFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.DefaultCertificate, "default-ssl-certificate", "", "namespace/name of the Secret for hosts that have no certificate of their own")
 	f.BoolVar(&o.DisableCatchAll, "disable-catch-all", false, "refuse Ingresses with a rule for all hosts")
 	f.BoolVar(&o.DisableExternalName, "disable-svc-external-name", false, "serve no Services of type ExternalName")
+	f.BoolVar(&o.Passthrough, "enable-ssl-passthrough", false, "hand TLS of hosts with the annotation ssl-passthrough to their Services unopened; wants nginx's stream module")
 	f.BoolVar(&o.StrictPaths, "strict-paths", false, "match paths as the Ingress specification says to the letter: no redirect to a missing slash, no merging of slashes (percent-encoding and dots are resolved all the same)")
 }
 
@@ -236,6 +237,7 @@ func (o *options) buildOptions() build.Options {
 		DisableExternal:    o.DisableExternalName,
 		AllowLoopback:      o.Manifests != "",
 		StrictPaths:        o.StrictPaths,
+		Passthrough:        o.Passthrough,
 		Metrics:            o.Metrics,
 	}
 	b.Listen.HTTPPort, b.Listen.HTTPSPort, b.Listen.DefaultPort = o.HTTPPort, o.HTTPSPort, o.DefaultPort

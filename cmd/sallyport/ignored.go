@@ -16,7 +16,6 @@ var ignored = map[string]string{
 	"dynamic-configuration-retries":  "pushes are acknowledged and tried again until they arrive",
 	"enable-annotation-validation":   "annotations are always checked, and one that is wrong is never in force",
 	"enable-ssl-chain-completion":    "chains are served as the Secret has them",
-	"enable-ssl-passthrough":         "passthrough is not supported by this version",
 	"enable-topology-aware-routing":  "topology is not supported by this version",
 	"exclude-socket-metrics":         "metrics are not sent over a socket",
 	"health-check-timeout":           "health is known without asking nginx",
@@ -33,7 +32,7 @@ var ignored = map[string]string{
 	"profiler-port":                  "profiling is not supported by this version",
 	"profiling":                      "profiling is not supported by this version",
 	"report-status-classes":          "statuses are counted one by one",
-	"ssl-passthrough-proxy-port":     "passthrough is not supported by this version",
+	"ssl-passthrough-proxy-port":     "passed connections take a unix socket, not a port",
 	"status-port":                    "nginx's status is on a unix socket",
 	"stream-port":                    "stream backends need no port",
 	"sync-period":                    "watches need no resync",
@@ -87,7 +86,7 @@ func ignoredFlags(f *pflag.FlagSet) {
 		"monitor-max-batch-size", "post-shutdown-grace-period", "profiler-port", "ssl-passthrough-proxy-port", "status-port", "stream-port", "sync-rate-limit")
 	f.Bool("enable-annotation-validation", true, "taken, and always as if true: "+ignored["enable-annotation-validation"])
 	toggle("deep-inspect", "disable-full-test", "enable-ssl-chain-completion",
-		"enable-ssl-passthrough", "enable-topology-aware-routing", "profiling", "report-status-classes")
+		"enable-topology-aware-routing", "profiling", "report-status-classes")
 	span("maxmind-retries-timeout", "sync-period")
 	// klog's, which ingress-nginx took as well.
 	text("log_backtrace_at", "log_dir", "log_file", "vmodule")

@@ -80,6 +80,8 @@ func environmentIn(p nginx.Paths) template.Environment {
 		Pid:         p.Pid,
 		Control:     p.Control,
 		Unavailable: p.Unavailable,
+		Opened:      p.Opened,
+		Through:     p.Through,
 		Files:       p.Files,
 		DefaultCert: p.DefaultCert,
 		DefaultKey:  p.DefaultKey,
@@ -98,6 +100,7 @@ func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
 			e.Modules = append(e.Modules, path)
 		}
 	}
+	e.Stream = b.Modules["stream"]
 	if os.Geteuid() == 0 {
 		e.User = workerUser()
 	}

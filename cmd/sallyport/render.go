@@ -60,6 +60,7 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 // renderEnvironment stands for a machine as the image has it.
 func renderEnvironment() template.Environment {
 	e := environmentIn(nginx.PathsIn("/run/sallyport"))
+	e.Stream = "modules/ngx_stream_module.so"
 	e.Modules = []string{"modules/ndk_http_module.so", "modules/ngx_http_lua_module.so"}
 	e.Version = [3]int{1, 26, 0}
 	e.OpenFiles = 65536

@@ -66,6 +66,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if _, ok := build.Modules["stream"]; o.Passthrough && !ok {
+		return fmt.Errorf("--enable-ssl-passthrough wants nginx's stream module, which is missing in %s; install the package libnginx-mod-stream", build.ModulesPath)
+	}
 	proxy, err := o.nginx(log)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@
 package annotation
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sallyport-ingress/sallyport/controller/option"
@@ -111,10 +112,15 @@ func read(r *option.Reader, policy Policy) Values {
 	}
 }
 
+// verifies are the annotations without which an endpoint is believed that
+// should not be.
+var verifies = []string{"proxy-ssl-secret", "proxy-ssl-verify", "proxy-ssl-verify-depth", "proxy-ssl-name"}
+
 // restricts says whether an annotation of that name lets fewer requests
 // through than its absence does.
 func restricts(name string) bool {
 	return strings.HasPrefix(name, "auth-") && name != "auth-realm" ||
 		strings.HasSuffix(name, "-source-range") || name == "satisfy" ||
+		slices.Contains(verifies, name) ||
 		name == "enable-modsecurity" || name == "enable-owasp-core-rules"
 }

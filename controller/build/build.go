@@ -34,6 +34,7 @@ type Options struct {
 	DisableExternal    bool      // Services of type ExternalName have no endpoints
 	AllowLoopback      bool      // an ExternalName may mean an address of this machine
 	StrictPaths        bool
+	Passthrough        bool // TLS of some hosts may go to their Services unopened
 	Metrics            bool
 	Listen             model.Listen
 }
@@ -47,6 +48,7 @@ type Result struct {
 	Backends  map[store.Key][]BackendRef // by Service: what the endpoint lane has to renew
 	Missing   map[model.BackendID]bool   // backends whose Service does not exist
 	Owners    map[string][]store.Key     // by host: the Ingresses that its server was made of
+	Pinned    map[store.Key]bool         // Services whose endpoints are in nginx.conf
 }
 
 // A Builder builds. It keeps what it parsed for as long as the object stays the
@@ -100,6 +102,7 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 			Backends: map[store.Key][]BackendRef{},
 			Missing:  map[model.BackendID]bool{},
 			Owners:   map[string][]store.Key{},
+			Pinned:   map[store.Key]bool{},
 		},
 		hosts: map[string]*host{},
 		used:  map[store.Key]bool{},

@@ -31,6 +31,8 @@ var features = []func(*task, *site){
 	(*task).redirects,
 	(*task).access,
 	(*task).basicAuth,
+	(*task).protocol,
+	(*task).mirror,
 }
 
 // serverFeatures do the same for a host as a whole, after its locations.
@@ -38,6 +40,8 @@ var serverFeatures = []func(*task, *host, *model.Server){
 	(*task).names,
 	(*task).clientTLS,
 	(*task).accessOfRest,
+	(*task).ciphers,
+	(*task).passthrough,
 }
 
 // closed makes the site answer 503 for a reason that its Ingress is told.

@@ -111,7 +111,7 @@ func (t *task) redirects(s *site) {
 		s.location.Phases.Rewrite = true
 	}
 	if s.location.RedirectHTTPS != 0 && (v.To != "" || s.route.AppRoot != "" || s.route.CORS != (model.CORS{})) {
-		s.route.HTTPS = model.HTTPS{Code: s.location.RedirectHTTPS, Keep: s.location.KeepTrailingSlash}
+		s.route.HTTPS = model.ToHTTPS{Code: s.location.RedirectHTTPS, Keep: s.location.KeepTrailingSlash}
 		s.location.RedirectHTTPS, s.location.KeepTrailingSlash = 0, false
 	}
 	s.location.Relative = differs(v.Relative, settings.RelativeRedirects)

@@ -38,6 +38,7 @@ func (t *task) servers() {
 		}
 		t.result.Config.Servers = append(t.result.Config.Servers, server)
 	}
+	t.opened()
 }
 
 // rest is the claim for what no path takes.

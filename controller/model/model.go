@@ -66,6 +66,12 @@ type Server struct {
 	// to Host.
 	WWW     int
 	WWWHost string
+	// OwnTLS gives the host a TLS context of its own, for what nginx can't
+	// choose at the client's hello.
+	OwnTLS bool
+	// SSLCiphers and PreferCiphers are of that context.
+	SSLCiphers    string
+	PreferCiphers annotation.Tristate
 }
 
 // Match says how a location's path is compared with the request's.
@@ -112,6 +118,9 @@ type Location struct {
 	Digest bool
 	// ClientTLS says that the route does something with the client's certificate.
 	ClientTLS bool
+	// Pass is what is spoken to the endpoints.
+	Pass   Pass
+	Mirror Mirror
 
 	// Phases are those in which the route has steps of its own.
 	Phases Phases
@@ -136,7 +145,7 @@ type Route struct {
 
 	Redirect Redirect `json:"redirect,omitzero"`
 	AppRoot  string   `json:"approot,omitzero"`
-	HTTPS    HTTPS    `json:"https,omitzero"`
+	HTTPS    ToHTTPS  `json:"https,omitzero"`
 	Rewrite  Rewrite  `json:"rewrite,omitzero"`
 
 	CORS  CORS  `json:"cors,omitzero"`
@@ -145,6 +154,7 @@ type Route struct {
 	Any       bool      `json:"any,omitzero"`
 	Digest    Digest    `json:"digest,omitzero"`
 	ClientTLS ClientTLS `json:"clienttls,omitzero"`
+	Protocol  Protocol  `json:"protocol,omitzero"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

@@ -8,8 +8,8 @@ type Redirect struct {
 	To   option.List `json:"to"` // an option.Template
 }
 
-// HTTPS is the redirect to https of a route in which something comes before it.
-type HTTPS struct {
+// ToHTTPS is the redirect to https of a route in which something comes before it.
+type ToHTTPS struct {
 	Code int  `json:"code"`
 	Keep bool `json:"keep"` // the slash at the end
 }

@@ -12,6 +12,9 @@ import (
 // what their key's check let through.
 type Settings struct {
 	Listen Listen
+	// Passthrough are the hosts whose TLS is not opened, sorted. Where there are
+	// any, nginx's stream module has the port for HTTPS.
+	Passthrough []Passthrough
 
 	WorkerProcesses       int
 	WorkerConnections     int

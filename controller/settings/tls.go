@@ -14,7 +14,7 @@ const defaultCiphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA25
 
 func readTLS(r *option.Reader, s *model.Settings) {
 	s.SSLProtocols = text(r, "ssl-protocols", "TLSv1.2 TLSv1.3", option.Words("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"), "The versions of TLS that clients may use.")
-	s.SSLCiphers = text(r, "ssl-ciphers", defaultCiphers, ciphers, "The ciphers for TLS up to 1.2.")
+	s.SSLCiphers = text(r, "ssl-ciphers", defaultCiphers, option.Ciphers, "The ciphers for TLS up to 1.2.")
 	s.SSLECDHCurve = text(r, "ssl-ecdh-curve", "auto", curves, "The curves for the key exchange.")
 	s.SSLSessionCache = flag(r, "ssl-session-cache", true, "Lets workers share TLS sessions, for shorter handshakes.")
 	s.SSLSessionSize = text(r, "ssl-session-cache-size", "10m", option.SizeFrom(1<<16, 1<<34), "The size of that cache in bytes.")

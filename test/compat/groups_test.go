@@ -10,5 +10,9 @@ func groups() []group {
 		accessGroup(),
 		basicAuthGroup(),
 		clientTLSGroup(),
+		protocolGroup(),
+		proxySSLGroup(),
+		mirrorGroup(),
+		tlsGroup(),
 	}
 }

@@ -19,8 +19,8 @@ func asked(path, want string) probe {
 	}, want}
 }
 
-// sees is a header of the request as the backend got it.
-func sees(path, header, want string) probe {
+// seesHeader is a header of the request as the backend got it.
+func seesHeader(path, header, want string) probe {
 	return probe{path + " " + header, func(c client) string {
 		r := c.get(path)
 		if r.Seen == nil {
@@ -42,7 +42,7 @@ func pathsGroup() group {
 			probes: []probe{
 				asked("/api/a/b", "/a/b?from=api"), asked("/old", "/?from=old"), asked("/OLD/x?y=1", "/x?from=OLD&y=1"), gets("/other", "404"),
 				asked("/api/a%20b%2Fc%25d", "/a%20b/c%25d?from=api"), asked("/api//x/../y", "/y?from=api"),
-				sees("/old/x", "X-Forwarded-Prefix", "[/pre/old]"),
+				seesHeader("/old/x", "X-Forwarded-Prefix", "[/pre/old]"),
 			},
 		}, {
 			// The rewriting of one Ingress makes the paths of its host expressions.

@@ -23,6 +23,7 @@ function M.init(options)
     phases.init()
 
     M.balance = balancer.balance
+    M.mirror = balancer.mirror
     M.certificate = certificate.certificate
     M.host_certificate = certificate.host_certificate
     M.control = control.control

@@ -123,6 +123,16 @@ function M.balance()
     end
 end
 
+--- mirror chooses where the copy of a request goes. A subrequest shares the
+-- request's variables, so it can't have a $route: the id stands in nginx.conf.
+function M.mirror(id)
+    local backend = routes.get(id).backend
+    local peer = backend.size > 0 and backend[random(backend.size)]
+    if not peer or not set_current_peer(peer.address, peer.port) then
+        set_current_peer(unavailable)
+    end
+end
+
 --- init runs in the master: address is that of the server that answers 503;
 -- named says that the access log shows $proxy_upstream_name.
 function M.init(address, named)

@@ -22,6 +22,7 @@ local FEATURES = {
     "limit",
     "digest",
     "rewrite",
+    "protocol",
 }
 
 local NAMES = { "rewrite", "access", "header", "log" }
