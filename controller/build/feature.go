@@ -25,6 +25,7 @@ type site struct {
 // The order is that in which they see what others did; it is not that of the
 // directives or steps, which location.tmpl and phases.lua have.
 var features = []func(*task, *site){
+	(*task).traffic,
 	(*task).rewrite,
 	(*task).cors,
 	(*task).limit,

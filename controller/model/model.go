@@ -148,6 +148,10 @@ type Route struct {
 	HTTPS    ToHTTPS  `json:"https,omitzero"`
 	Rewrite  Rewrite  `json:"rewrite,omitzero"`
 
+	Canary   Canary   `json:"canary,omitzero"`
+	Affinity Affinity `json:"affinity,omitzero"`
+	Balance  Balance  `json:"balance,omitzero"`
+
 	CORS  CORS  `json:"cors,omitzero"`
 	Limit Limit `json:"limit,omitzero"`
 	// Any lets a request in that passes one of the checks of the access phase.

@@ -5,6 +5,8 @@ func groups() []group {
 	return []group{
 		redirectGroup(),
 		pathsGroup(),
+		canaryGroup(),
+		trafficGroup(),
 		corsGroup(),
 		limitGroup(),
 		accessGroup(),

@@ -23,6 +23,7 @@ local FEATURES = {
     "digest",
     "rewrite",
     "protocol",
+    "balance",
 }
 
 local NAMES = { "rewrite", "access", "header", "log" }
