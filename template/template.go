@@ -74,11 +74,12 @@ type rendered struct {
 func New(env Environment) (*Renderer, error) {
 	all := sprig.TxtFuncMap()
 	t := template.New("").Funcs(template.FuncMap{
-		"ternary": all["ternary"],
-		"quote":   quote,
-		"name":    serverName,
-		"time":    nginxTime,
-		"numbers": luaNumbers,
+		"ternary":    all["ternary"],
+		"quote":      quote,
+		"directives": directives, // of a snippet, for a location that has no other of their kind
+		"name":       serverName,
+		"time":       nginxTime,
+		"numbers":    luaNumbers,
 	})
 	names, err := fs.Glob(files, "*.tmpl")
 	if err != nil {
@@ -149,6 +150,7 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 	if !ok {
 		return nil, fmt.Errorf("nginx.conf: the template has no place for servers")
 	}
+	frame.Inherited = inherited(string(head))
 	out := bytes.Clone(head)
 	conf := &Conf{lines: []int{1 + bytes.Count(head, []byte("\n"))}}
 	texts := make(map[string]rendered, len(servers))
@@ -209,9 +211,10 @@ type frame struct {
 	Env        Environment
 	Generation string
 
-	NamesHashSize   int  // entries
-	NamesHashBucket int  // bytes
-	Limits          bool // some location counts requests or connections
+	NamesHashSize   int      // entries
+	NamesHashBucket int      // bytes
+	Inherited       []string // directives of the http block that one of their kind in a server undoes
+	Limits          bool     // some location counts requests or connections
 }
 
 // measure says what is needed for all servers together. It sizes the hash of server names: nginx refuses a file in which the

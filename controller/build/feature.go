@@ -27,10 +27,13 @@ type site struct {
 var features = []func(*task, *site){
 	(*task).cors,
 	(*task).limit,
+	(*task).snippet,
 }
 
 // serverFeatures do the same for a host as a whole, after its locations.
-var serverFeatures = []func(*task, *host, *model.Server){}
+var serverFeatures = []func(*task, *host, *model.Server){
+	(*task).serverSnippet,
+}
 
 // closed makes the site answer 503 for a reason that its Ingress is told.
 func (t *task) closed(s *site, key, reason string) {

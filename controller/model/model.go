@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
 // Config is everything that nginx is told, in two halves that change for
@@ -59,6 +60,8 @@ type Server struct {
 	// Host is "" for the catch-all, else an exact or wildcard host.
 	Host      string
 	Locations []Location // in the order in which they are rendered
+	// Snippet is directives that users wrote; see annotation.Directives.
+	Snippet option.List
 }
 
 // Match says how a location's path is compared with the request's.
@@ -89,6 +92,8 @@ type Location struct {
 	KeepTrailingSlash bool
 
 	Proxy annotation.Proxy
+	// Snippet is directives that a user wrote; see annotation.Directives.
+	Snippet option.List
 
 	// Limited says that the route has limits that Lua counts.
 	Limited bool

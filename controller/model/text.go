@@ -41,7 +41,7 @@ func (p Problem) String() string {
 
 // Equal says whether two servers are the same to the last directive.
 func (s Server) Equal(t Server) bool {
-	return s.Host == t.Host && slices.Equal(s.Locations, t.Locations)
+	return s.Host == t.Host && s.Snippet == t.Snippet && slices.Equal(s.Locations, t.Locations)
 }
 
 // String is how nginx writes the match before a location's path.

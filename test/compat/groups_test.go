@@ -6,5 +6,6 @@ func groups() []group {
 		redirectGroup(),
 		corsGroup(),
 		limitGroup(),
+		snippetGroup(),
 	}
 }
