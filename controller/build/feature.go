@@ -34,6 +34,7 @@ var features = []func(*task, *site){
 	(*task).basicAuth,
 	(*task).protocol,
 	(*task).mirror,
+	(*task).snippet,
 }
 
 // serverFeatures do the same for a host as a whole, after its locations.
@@ -43,6 +44,7 @@ var serverFeatures = []func(*task, *host, *model.Server){
 	(*task).accessOfRest,
 	(*task).ciphers,
 	(*task).passthrough,
+	(*task).serverSnippet,
 }
 
 // closed makes the site answer 503 for a reason that its Ingress is told.

@@ -16,5 +16,6 @@ func groups() []group {
 		proxySSLGroup(),
 		mirrorGroup(),
 		tlsGroup(),
+		snippetGroup(),
 	}
 }
