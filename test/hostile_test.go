@@ -26,7 +26,7 @@ type texts struct{ host, path, service, port, secret, annotation, setting string
 var harmless = texts{"a.example.org", "/a", "web", "http", "tls", "8k", "8k"}
 
 // harmlessValues are right for at least one key each.
-var harmlessValues = []string{"20m", "8k", "1", "10", "on", "off", "true", "false", "4 8k", "/a", "TLSv1.2"}
+var harmlessValues = []string{"20m", "8k", "1", "10", "on", "off", "true", "false", "4 8k", "/a", "TLSv1.2", "web", "a b", "/a /b", "404", "close", "error", "1.1"}
 
 // allowedSkeleton is what harmless texts of each type make together, at the
 // most.

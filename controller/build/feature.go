@@ -24,7 +24,12 @@ type site struct {
 //
 // The order is that in which they see what others did; it is not that of the
 // directives or steps, which location.tmpl and phases.lua have.
-var features = []func(*task, *site){}
+var features = []func(*task, *site){
+	(*task).errors,
+	(*task).headers,
+	(*task).logs,
+	(*task).cookie,
+}
 
 // serverFeatures do the same for a host as a whole, after its locations.
 var serverFeatures = []func(*task, *host, *model.Server){}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
 // Config is everything that nginx is told, in two halves that change for
@@ -88,7 +89,18 @@ type Location struct {
 	// KeepTrailingSlash keeps the slash at the end of that redirect's target.
 	KeepTrailingSlash bool
 
-	Proxy annotation.Proxy
+	Proxy  annotation.Proxy
+	Cookie annotation.Cookie
+	// UpstreamHost and Connection are headers that endpoints see.
+	UpstreamHost string
+	Connection   string
+	NoAccessLog  bool
+	// Errors are the statuses whose page another backend writes; Intercept says
+	// that an endpoint's own are among them. ErrorPage says that requests may
+	// go there, for those or because nobody else is there.
+	Errors    option.List
+	Intercept bool
+	ErrorPage bool
 
 	// Phases are those in which the route has steps of its own.
 	Phases Phases
@@ -110,6 +122,10 @@ type Route struct {
 	Port      string    `json:"port"`
 	Host      string    `json:"host"` // "" for the catch-all
 	Path      string    `json:"path"`
+
+	Errors     Errors      `json:"errors,omitzero"`
+	Headers    option.List `json:"headers,omitzero"`
+	RewriteLog bool        `json:"rewritelog,omitzero"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

@@ -1,6 +1,10 @@
 package model
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport-ingress/sallyport/controller/option"
+)
 
 // Settings are what the whole of nginx.conf is shaped by: the ConfigMap over
 // the defaults, and what the command line says of ports and paths. Texts hold
@@ -60,6 +64,15 @@ type Settings struct {
 	ProxyNextUpstreamTries   int
 	ProxyNextUpstreamTimeout time.Duration
 	RetryNonIdempotent       bool
+	ProxyBusyBuffersSize     string // "": two buffers
+	ProxyHTTPVersion         string
+	ProxyCookieDomain        string // "": off
+	ProxyCookiePath          string
+
+	CustomHTTPErrors       option.List
+	ProxyInterceptErrors   bool
+	AllowedResponseHeaders option.List // in lower case
+	AllowCrossNamespace    bool
 
 	SSLProtocols       string
 	SSLCiphers         string

@@ -35,6 +35,7 @@ func read(r *option.Reader) model.Settings {
 	readRedirects(r, &s)
 	readUpstream(r, &s)
 	readProxy(r, &s)
+	readErrors(r, &s)
 	readTLS(r, &s)
 	readHSTS(r, &s)
 	return s

@@ -14,6 +14,9 @@ local var = ngx.var
 -- where each f, of the route, is a step in that phase. A step that answers the
 -- request by itself ends it with ngx.exit or ngx.redirect.
 local FEATURES = {
+    "headers",
+    "errors",
+    "rewritelog",
 }
 
 local NAMES = { "rewrite", "access", "header", "log" }
