@@ -22,8 +22,11 @@ local FEATURES = {
     "limit",
     "digest",
     "rewrite",
+    "rewritelog",
     "protocol",
     "balance",
+    "headers",
+    "errors",
 }
 
 local NAMES = { "rewrite", "access", "header", "log" }
