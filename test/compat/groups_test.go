@@ -5,6 +5,7 @@ func groups() []group {
 	return []group{
 		redirectGroup(),
 		pathsGroup(),
+		streamsGroup(),
 		proxyoptsGroup(),
 		canaryGroup(),
 		trafficGroup(),
