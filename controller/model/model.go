@@ -118,6 +118,9 @@ type Location struct {
 	Digest bool
 	// ClientTLS says that the route does something with the client's certificate.
 	ClientTLS bool
+	// Auth says that another server is asked, AuthCache that what it answers is
+	// remembered, for which nginx needs memory.
+	Auth, AuthCache bool
 	// Pass is what is spoken to the endpoints.
 	Pass   Pass
 	Mirror Mirror
@@ -154,6 +157,7 @@ type Route struct {
 	Any       bool      `json:"any,omitzero"`
 	Digest    Digest    `json:"digest,omitzero"`
 	ClientTLS ClientTLS `json:"clienttls,omitzero"`
+	Auth      Auth      `json:"auth,omitzero"`
 	Protocol  Protocol  `json:"protocol,omitzero"`
 }
 

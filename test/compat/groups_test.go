@@ -8,6 +8,7 @@ func groups() []group {
 		corsGroup(),
 		limitGroup(),
 		accessGroup(),
+		authGroup(),
 		basicAuthGroup(),
 		clientTLSGroup(),
 		protocolGroup(),
