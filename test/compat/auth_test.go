@@ -109,6 +109,13 @@ func upstream(name, path string, header http.Header, want string) probe {
 	}, want}
 }
 
+// wants has a client name the status that the server is to answer.
+func wants(status, cookie, want string) probe {
+	return probe{"wants " + status, func(c client) string {
+		return short(c.do(cluster.Request{URL: "http://HOST/", Header: http.Header{"X-Want": {status}, "Cookie": {cookie}}}))
+	}, want}
+}
+
 func cookiesOf(path, want string) probe {
 	return probe{"cookies of " + path, func(c client) string {
 		r := c.get(path)
@@ -210,8 +217,8 @@ func authGroup() group {
 			upstream("X-User", "/", http.Header{"X-User": {"root"}}, ""),
 		}},
 		proof{annotations: at("/x", "satisfy", "any", "allowlist-source-range", "203.0.113.1"), probes: []probe{
-			upstream("X-Want", "/", http.Header{"X-Want": {"200"}}, "200"), upstream("X-Want", "/", http.Header{"X-Want": {"401"}}, "401"),
-			upstream("X-Want", "/", http.Header{"X-Want": {"404"}}, "500"),
+			wants("200", "", "web"), wants("401", "", "401"),
+			wants("404", "", "500"),
 		}},
 		proof{keys: []string{"auth-response-headers"}, annotations: at("/200", "auth-response-headers", "Content-Length"), probes: []probe{gets("/", "503")}},
 		proof{keys: []string{"auth-request-redirect"}, annotations: at("/200", "auth-request-redirect", "https://$host/back"), probes: []probe{
@@ -230,12 +237,23 @@ func authGroup() group {
 		proof{annotations: at("/200", "auth-keepalive", "4", "auth-keepalive-requests", "1", "auth-keepalive-timeout", "5"), probes: []probe{counted(&asks, "/", 6)}},
 		proof{keys: []string{"auth-cache-key"}, annotations: at("/200", "auth-cache-key", "$http_cookie"), probes: []probe{counted(&asks, "/", 1)}},
 		proof{keys: []string{"auth-cache-duration"}, annotations: at("/x", "auth-cache-key", "$remote_addr", "auth-cache-duration", "403 1m"), probes: []probe{
-			upstream("X-Want", "/", http.Header{"X-Want": {"200"}}, "200"), upstream("X-Want", "/", http.Header{"X-Want": {"403"}}, "403"),
-			upstream("X-Want", "/", http.Header{"X-Want": {"200"}}, "403"),
+			wants("200", "", "web"), wants("403", "", "403"),
+			wants("200", "", "403"),
 		}},
-		// Whoever has another key, or another Ingress, is asked about.
+		// Another Ingress's answers are its own.
+		proof{annotations: at("/x", "auth-cache-key", "same"), probes: []probe{
+			wants("200", "", "web"), wants("403", "", "web"),
+		}},
+		proof{annotations: at("/x", "auth-cache-key", "same"), probes: []probe{
+			wants("403", "", "403"),
+		}},
+		// An answer with a cookie is for one client.
+		proof{annotations: at("/x?cookie", "auth-cache-key", "same"), probes: []probe{
+			wants("200", "", "web"), wants("401", "", "401"),
+		}},
+		// Whoever has another key is asked about.
 		proof{annotations: at("/x", "auth-cache-key", "$cookie_a"), probes: []probe{
-			upstream("X-Want", "/", http.Header{"X-Want": {"200"}, "Cookie": {"a=1"}}, "200"), upstream("X-Want", "/", http.Header{"X-Want": {"403"}, "Cookie": {"a=1"}}, "403"),
+			wants("200", "a=1", "web"), wants("403", "a=2", "403"),
 		}},
 	)}
 }

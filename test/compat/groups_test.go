@@ -9,6 +9,7 @@ func groups() []group {
 		limitGroup(),
 		accessGroup(),
 		authGroup(),
+		globalAuthGroup(),
 		basicAuthGroup(),
 		clientTLSGroup(),
 		protocolGroup(),
