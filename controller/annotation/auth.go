@@ -99,16 +99,16 @@ var (
 		Doc: "A ConfigMap of more headers that the server of `auth-url` gets: names, and values in which variables of the request may stand. Where it is missing or has one that is wrong, the location answers 503.",
 	}
 	authKeepalive = option.Key[int]{
-		Name: "auth-keepalive", Check: option.Int(0, 10000),
+		Name: "auth-keepalive", Check: idleConnections,
 		Doc: "How many idle connections to that server each worker keeps for this Ingress; 0 opens one for each request.",
 	}
 	authKeepaliveRequests = option.Key[int]{
-		Name: "auth-keepalive-requests", Default: 1000, Check: option.Int(1, 1<<31-1),
+		Name: "auth-keepalive-requests", Default: 1000, Check: option.Int(0, 1<<31-1),
 		Doc: "After how many requests such a connection is closed.",
 	}
 	authKeepaliveTimeout = option.Key[time.Duration]{
 		Name: "auth-keepalive-timeout", Default: time.Minute, Check: authSeconds,
-		Doc: "After how many idle seconds such a connection is closed.",
+		Doc: "After how many idle seconds such a connection is closed; 0 keeps none.",
 	}
 	authShareVars = option.Key[bool]{
 		Name: "auth-keepalive-share-vars", Check: option.Bool,
@@ -149,6 +149,15 @@ func ReadGlobalAuth(r *option.Reader) Auth {
 	}
 	a.KeepaliveRequests, a.KeepaliveTime = authKeepaliveRequests.Default, authKeepaliveTimeout.Default
 	return a
+}
+
+// idleConnections takes what is less than 0 for 0, as ingress-nginx did.
+var idleConnections = option.Check[int]{
+	Values: "a whole number up to 10000",
+	Parse: func(s string) (int, error) {
+		n, err := option.Int(-1<<31, 10000).Parse(s)
+		return max(n, 0), err
+	},
 }
 
 var authSeconds = option.Check[time.Duration]{

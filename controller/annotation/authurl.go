@@ -207,9 +207,9 @@ var authDurations = option.Check[option.List]{
 				continue
 			}
 			last := len(words) - 1
-			d, err := option.Duration.Parse(words[last])
-			if err != nil || !strings.ContainsAny(words[last], "smhd") || d < time.Second || d > 30*24*time.Hour {
-				return "", fmt.Errorf("%.40q is not a duration such as 5m, from 1s to 30d", words[last])
+			seconds, err := durationText(words[last])
+			if err != nil {
+				return "", err
 			}
 			if last == 0 {
 				words = []string{"200", "301", "302", ""}
@@ -218,9 +218,31 @@ var authDurations = option.Check[option.List]{
 				if _, err := option.Int(100, 599).Parse(status); err != nil {
 					return "", fmt.Errorf("%.40q is not a status", status)
 				}
-				all = append(all, status+"="+strconv.Itoa(int(d/time.Second)))
+				all = append(all, status+"="+seconds)
 			}
 		}
 		return option.ListOf(all...), nil
 	},
+}
+
+var durationShape = regexp.MustCompile(`^([1-9][0-9]{0,8})(ms|[smhdwMy])$`)
+
+const day = 24 * time.Hour
+
+var durationUnits = map[string]time.Duration{
+	"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": day, "w": 7 * day, "M": 30 * day, "y": 365 * day,
+}
+
+// durationText turns one of nginx's durations, of up to a year, into seconds.
+func durationText(s string) (string, error) {
+	m := durationShape.FindStringSubmatch(s)
+	if m == nil {
+		return "", fmt.Errorf("%.40q is not a duration such as 5m", s)
+	}
+	n, _ := strconv.Atoi(m[1]) // digits, as many as an int has
+	unit := durationUnits[m[2]]
+	if n > int(365*day/unit) {
+		return "", fmt.Errorf("%.40q is more than a year", s)
+	}
+	return strconv.FormatFloat((time.Duration(n) * unit).Seconds(), 'f', -1, 64), nil
 }

@@ -30,7 +30,6 @@ func (t *task) auth(s *site) {
 	data := model.Auth{
 		TLS: a.URL.Scheme == "https", Host: a.URL.Authority(), Method: cmp.Or(a.Method, "GET"), URI: a.URL.Rest,
 		Signin: a.Signin, Headers: a.Headers, Redirect: a.Redirect, Cookies: a.Cookies,
-		Idle: a.Keepalive,
 	}
 	if reason := t.authTarget(s, a.URL, key, &data); reason != "" {
 		t.closed(s, key, reason)
@@ -48,8 +47,8 @@ func (t *task) auth(s *site) {
 	if a.CacheKey != "" {
 		data.CacheKey, data.CacheFor = a.CacheKey, a.CacheFor
 	}
-	if a.Keepalive > 0 {
-		data.IdleRequests, data.IdleTime = a.KeepaliveRequests, int(a.KeepaliveTime.Milliseconds())
+	if a.Keepalive > 0 && a.KeepaliveTime > 0 {
+		data.Idle, data.IdleRequests, data.IdleTime = a.Keepalive, a.KeepaliveRequests, int(a.KeepaliveTime.Milliseconds())
 	}
 	data.Scope = authScope(s, data)
 	t.authTimes(s, &data)

@@ -124,7 +124,7 @@ func cookiesOf(path, want string) probe {
 }
 
 // counted says by how much n grows with six requests.
-func counted(n *atomic.Int64, path string, most int64) probe {
+func counted(n *atomic.Int64, path string, least, most int64) probe {
 	return probe{"six times", func(c client) string {
 		before := n.Load()
 		for range 6 {
@@ -132,7 +132,8 @@ func counted(n *atomic.Int64, path string, most int64) probe {
 				return got
 			}
 		}
-		return fmt.Sprint(n.Load()-before <= most)
+		grown := n.Load() - before
+		return fmt.Sprint(grown >= least && grown <= most)
 	}, "true"}
 }
 
@@ -233,9 +234,10 @@ func authGroup() group {
 		}},
 		proof{keys: []string{"auth-proxy-set-headers"}, annotations: at("/200", "auth-proxy-set-headers", "wrong"), probes: []probe{gets("/", "503")}},
 		proof{keys: []string{"auth-proxy-set-headers"}, annotations: at("/200", "auth-proxy-set-headers", "missing"), probes: []probe{gets("/", "503")}},
-		proof{keys: []string{"auth-keepalive"}, annotations: at("/200", "auth-keepalive", "4"), probes: []probe{counted(&dials, "/", 4)}},
-		proof{annotations: at("/200", "auth-keepalive", "4", "auth-keepalive-requests", "1", "auth-keepalive-timeout", "5"), probes: []probe{counted(&asks, "/", 6)}},
-		proof{keys: []string{"auth-cache-key"}, annotations: at("/200", "auth-cache-key", "$http_cookie"), probes: []probe{counted(&asks, "/", 1)}},
+		proof{keys: []string{"auth-keepalive"}, annotations: at("/200", "auth-keepalive", "4"), probes: []probe{counted(&dials, "/", 1, 4)}},
+		proof{keys: []string{"auth-keepalive-requests"}, annotations: at("/200", "auth-keepalive", "4", "auth-keepalive-requests", "1"), probes: []probe{counted(&dials, "/", 6, 6)}},
+		proof{keys: []string{"auth-keepalive-timeout"}, annotations: at("/200", "auth-keepalive", "4", "auth-keepalive-timeout", "0"), probes: []probe{counted(&dials, "/", 6, 6)}},
+		proof{keys: []string{"auth-cache-key"}, annotations: at("/200", "auth-cache-key", "$http_cookie"), probes: []probe{counted(&asks, "/", 1, 1)}},
 		proof{keys: []string{"auth-cache-duration"}, annotations: at("/x", "auth-cache-key", "$remote_addr", "auth-cache-duration", "403 1m"), probes: []probe{
 			wants("200", "", "web"), wants("403", "", "403"),
 			wants("200", "", "403"),

@@ -215,7 +215,7 @@ function M.prepare(value, route)
     local names = value.headers or {}
     value.seconds = {}
     for _, text in ipairs(value.cacheFor or {}) do
-        local status, seconds = text:match("^(%d+)=(%d+)$")
+        local status, seconds = text:match("^(%d+)=([%d.]+)$")
         value.seconds[status] = tonumber(seconds)
     end
 
