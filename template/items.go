@@ -3,7 +3,6 @@ package template
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/sallyport-ingress/sallyport/controller/model"
 )
@@ -81,7 +80,7 @@ func routeItem(r model.Route) string {
 	return encode(struct {
 		Name string `json:"name"`
 		model.Route
-	}{strings.ReplaceAll(string(r.Backend), "/", "-"), r})
+	}{r.Namespace + "-" + r.Service + "-" + r.Port, r})
 }
 
 type certificateItem struct {

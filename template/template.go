@@ -77,17 +77,18 @@ type rendered struct {
 func New(env Environment) (*Renderer, error) {
 	all := sprig.TxtFuncMap()
 	t := template.New("").Funcs(template.FuncMap{
-		"ternary": all["ternary"],
-		"quote":   quote,
-		"name":    serverName,
-		"alias":   aliasName,
-		"time":    nginxTime,
-		"numbers": luaNumbers,
-		"dict":    all["dict"],
-		"pool":    pool,
-		"params":  parameters,
-		"sni":     sni,
-		"digest":  digest,
+		"ternary":    all["ternary"],
+		"quote":      quote,
+		"name":       serverName,
+		"alias":      aliasName,
+		"time":       nginxTime,
+		"numbers":    luaNumbers,
+		"dict":       all["dict"],
+		"pool":       pool,
+		"params":     parameters,
+		"sni":        sni,
+		"digest":     digest,
+		"directives": directives, // of a snippet, for a location that has no other of their kind
 	})
 	names, err := fs.Glob(files, "*.tmpl")
 	if err != nil {
@@ -159,6 +160,7 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 	if !ok {
 		return nil, fmt.Errorf("nginx.conf: the template has no place for servers")
 	}
+	frame.Inherited = inherited(string(head))
 	out := bytes.Clone(head)
 	conf := &Conf{lines: []int{1 + bytes.Count(head, []byte("\n"))}}
 	texts := make(map[string]rendered, len(servers))
@@ -221,12 +223,13 @@ type frame struct {
 
 	Pools []upstream // beside that for HTTP
 
-	NamesHashSize   int  // entries
-	NamesHashBucket int  // bytes
-	Limits          bool // some location counts requests or connections
-	AsksDigest      bool // some location asks by digest
-	AsksServer      bool // some location asks another server
-	RemembersAuth   bool // and keeps what it says
+	NamesHashSize   int      // entries
+	NamesHashBucket int      // bytes
+	Limits          bool     // some location counts requests or connections
+	AsksDigest      bool     // some location asks by digest
+	Inherited       []string // directives of the http block that one of their kind in a server undoes
+	AsksServer      bool     // some location asks another server
+	RemembersAuth   bool     // and keeps what it says
 }
 
 // measure says what is needed for all servers together. It sizes the hash of server names: nginx refuses a file in which the

@@ -50,10 +50,10 @@ var authVariables = strings.Fields(`host http_host best_http_host request_uri es
 	request_method remote_addr remote_user server_port server_name request_id`)
 
 var (
-	authShape  = regexp.MustCompile(`^(https?)://([^/?#$]+|\$host(?::[0-9]+)?|\$\{host\}(?::[0-9]+)?)(.*)$`)
-	authRest   = regexp.MustCompile(`^[!$%&()*+,\-./0-9:;=?@A-Z\[\]_a-z{}~]*$`)
-	partOf     = regexp.MustCompile(`\$\{?((?:arg|cookie|http)_[a-z0-9_]+)`)
-	headerName = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9_]{0,199}$`)
+	authShape      = regexp.MustCompile(`^(https?)://([^/?#$]+|\$host(?::[0-9]+)?|\$\{host\}(?::[0-9]+)?)(.*)$`)
+	authRest       = regexp.MustCompile(`^[!$%&()*+,\-./0-9:;=?@A-Z\[\]_a-z{}~]*$`)
+	partOf         = regexp.MustCompile(`\$\{?((?:arg|cookie|http)_[a-z0-9_]+)`)
+	authHeaderName = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9_]{0,199}$`)
 )
 
 // RequestTemplate is a Template of a request's parts.
@@ -163,18 +163,18 @@ var authCacheKey = option.Check[option.List]{
 	},
 }
 
-// framing are headers that say where a message ends, or who is asked: an
+// ofConnection are headers that say where a message ends, or who is asked: an
 // answer's are not the request's.
-var framing = strings.Fields("connection content-length expect host keep-alive te trailer transfer-encoding upgrade")
+var ofConnection = strings.Fields("connection content-length expect host keep-alive te trailer transfer-encoding upgrade")
 
 // authHeader accepts the name of a header that may be handed on.
 var authHeader = option.Check[string]{
 	Values: "header names",
 	Parse: func(s string) (string, error) {
-		if !headerName.MatchString(s) {
+		if !authHeaderName.MatchString(s) {
 			return "", fmt.Errorf("%.80q is not the name of a header", s)
 		}
-		if slices.Contains(framing, strings.ToLower(s)) {
+		if slices.Contains(ofConnection, strings.ToLower(s)) {
 			return "", fmt.Errorf("%.80q is of one connection, and can't be handed on", s)
 		}
 		return s, nil

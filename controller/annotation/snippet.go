@@ -1,8 +1,129 @@
 package annotation
 
-import "github.com/sallyport-ingress/sallyport/controller/option"
+import (
+	"fmt"
+	"strings"
 
-// Snippet is directives that a user wrote.
-type Snippet struct{}
+	"github.com/sallyport-ingress/sallyport/controller/option"
+)
 
-func readSnippet(_ *option.Reader, _ bool) Snippet { return Snippet{} }
+// Snippet is nginx directives that a user wrote, parsed and found harmless.
+// Each list is a Directives.
+type Snippet struct {
+	Location    option.List
+	Server      option.List
+	Auth        option.List // for the location that asks the auth server
+	ModSecurity string      // rules, for a file of their own
+}
+
+const snippetDoc = " It needs `allow-snippet-annotations`, and `annotations-risk-level` `Critical`, in the ConfigMap. Its directives are parsed, " +
+	"checked against a list of harmless ones, and printed afresh; one that is not on the list makes the value wrong."
+
+var (
+	configurationSnippet = option.Key[option.List]{
+		Name: "configuration-snippet", Check: snippetCheck(inLocation), DefaultDoc: "none", Risk: option.Critical,
+		Doc: "nginx directives for the Ingress's locations." + snippetDoc,
+	}
+	serverSnippet = option.Key[option.List]{
+		Name: "server-snippet", Check: snippetCheck(inServer), DefaultDoc: "none", Risk: option.Critical,
+		Doc: "nginx directives for the Ingress's hosts, whoever else has paths there." + snippetDoc,
+	}
+	authSnippet = option.Key[option.List]{
+		Name: "auth-snippet", Check: snippetCheck(inAuth), DefaultDoc: "none", Risk: option.Critical,
+		Doc: "nginx directives for the location that asks `auth-url`." + snippetDoc,
+	}
+	streamSnippet = option.Key[option.List]{
+		Name: "stream-snippet", Check: snippetCheck(inStream), DefaultDoc: "none", Risk: option.Critical,
+		Doc: "nginx directives for the stream block. No directive is known to be harmless there, so each value but an empty one is wrong. (ingress-nginx takes any text.)",
+	}
+	modSecuritySnippet = option.Key[string]{
+		Name: "modsecurity-snippet", Check: secRules, DefaultDoc: "none", Risk: option.Critical,
+		Doc: "Rules of ModSecurity's own language, for the Ingress's locations." + snippetDoc,
+	}
+)
+
+func readSnippet(r *option.Reader, allowed bool) Snippet {
+	return Snippet{
+		Location:    snippetOf(r, configurationSnippet, allowed),
+		Server:      snippetOf(r, serverSnippet, allowed),
+		Auth:        snippetOf(r, authSnippet, allowed),
+		ModSecurity: snippetOf(r, modSecuritySnippet, allowed),
+	}.without(snippetOf(r, streamSnippet, allowed))
+}
+
+// without is the snippet: no directive of the stream block gets this far.
+func (s Snippet) without(option.List) Snippet { return s }
+
+// snippetOf is the key's value, where the operator allows any at all.
+func snippetOf[T any](r *option.Reader, k option.Key[T], allowed bool) T {
+	v, ok := k.Lookup(r)
+	if ok && !allowed {
+		var none T
+		r.Reject(k.Name, "snippets are off: the ConfigMap's allow-snippet-annotations is not true")
+		return none
+	}
+	return v
+}
+
+// A directive of nginx, as it was read.
+type directive struct {
+	words []string
+	block []directive // of an if
+}
+
+// What opens and closes a block in a list. No word has these bytes.
+const (
+	BlockOpen  = "\x02"
+	BlockClose = "\x03"
+)
+
+// separator parts the words of a directive in a list; no word has it.
+const separator = "\x1f"
+
+// Directives are the words of each directive of a list that a snippet became.
+// One that opens a block ends in BlockOpen, and the block in a lone BlockClose.
+func Directives(l option.List) [][]string {
+	var all [][]string
+	for _, line := range l.All() {
+		all = append(all, strings.Split(line, separator))
+	}
+	return all
+}
+
+// Line is the words of a directive as they are in such a list.
+func Line(words []string) string { return strings.Join(words, separator) }
+
+func printed(all []directive) []string {
+	var lines []string
+	for _, d := range all {
+		if d.block == nil {
+			lines = append(lines, Line(d.words))
+			continue
+		}
+		lines = append(lines, Line(append(d.words, BlockOpen)))
+		lines = append(append(lines, printed(d.block)...), BlockClose)
+	}
+	return lines
+}
+
+// snippetCheck accepts directives that are harmless in a place.
+func snippetCheck(in place) option.Check[option.List] {
+	return option.Check[option.List]{
+		Values: "nginx directives",
+		Parse: func(s string) (option.List, error) {
+			if len(s) > 16<<10 {
+				return "", fmt.Errorf("is longer than 16384 bytes")
+			}
+			tree, err := parseDirectives(s)
+			if err != nil {
+				return "", err
+			}
+			c := checker{in: in, own: map[string]bool{}, seen: map[string]bool{}}
+			out, err := c.all(tree)
+			if err != nil {
+				return "", err
+			}
+			return option.ListOf(printed(out)...), nil
+		},
+	}
+}

@@ -19,11 +19,17 @@ import (
 type BackendRef struct {
 	Service store.Key
 	Port    networkingv1.ServiceBackendPort
+	// Cluster: the Service's own addresses are meant, and not its endpoints.
+	Cluster bool
 }
 
 // ID is the backend's name.
 func (r BackendRef) ID() model.BackendID {
-	return model.BackendID(r.Service.Namespace + "/" + r.Service.Name + "/" + r.port())
+	id := r.Service.Namespace + "/" + r.Service.Name + "/" + r.port()
+	if r.Cluster {
+		id += "/cluster"
+	}
+	return model.BackendID(id)
 }
 
 func (r BackendRef) port() string {
@@ -73,6 +79,32 @@ func (t *task) missing(ref BackendRef) string {
 	return ""
 }
 
+// clusterAddresses are a Service's own, of all families; none where it is
+// headless.
+func clusterAddresses(service *corev1.Service, port corev1.ServicePort) []netip.AddrPort {
+	texts := service.Spec.ClusterIPs
+	if len(texts) == 0 {
+		texts = []string{service.Spec.ClusterIP}
+	}
+	var all []netip.AddrPort
+	for _, text := range texts {
+		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" && port.Port > 0 && port.Port < 1<<16 {
+			all = append(all, netip.AddrPortFrom(a.Unmap(), uint16(port.Port)))
+		}
+	}
+	return all
+}
+
+// hasClusterIP says whether a backend's Service has addresses of its own.
+func (t *task) hasClusterIP(ref BackendRef) bool {
+	service := t.s.Services[ref.Service]
+	if service == nil || service.Spec.Type == corev1.ServiceTypeExternalName {
+		return false
+	}
+	port, ok := portOf(service, ref.Port)
+	return ok && len(clusterAddresses(service, port)) > 0
+}
+
 // portOf finds the Service's port. Services without any, headless or external,
 // have each port that is asked for by number.
 func portOf(service *corev1.Service, want networkingv1.ServiceBackendPort) (corev1.ServicePort, bool) {
@@ -104,6 +136,9 @@ func (b *Builder) Backend(s *store.Snapshot, ref BackendRef) model.Backend {
 	}
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
 		return b.external(s, service, port)
+	}
+	if ref.Cluster {
+		return backendOf(clusterAddresses(service, port))
 	}
 	var ready, draining []netip.AddrPort
 	for _, slice := range s.Slices[ref.Service] {

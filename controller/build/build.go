@@ -131,6 +131,7 @@ type task struct {
 	used   map[store.Key]bool // Secrets
 	// namings are what Ingresses say of hosts' names, oldest first.
 	namings []naming
+	birds   []bird // of canary Ingresses, oldest first
 }
 
 func (t *task) problem(o model.Object, field, reason string) {

@@ -25,6 +25,7 @@ type site struct {
 // The order is that in which they see what others did; it is not that of the
 // directives or steps, which location.tmpl and phases.lua have.
 var features = []func(*task, *site){
+	(*task).traffic,
 	(*task).rewrite,
 	(*task).cors,
 	(*task).limit,
@@ -34,6 +35,7 @@ var features = []func(*task, *site){
 	(*task).auth,
 	(*task).protocol,
 	(*task).mirror,
+	(*task).snippet,
 }
 
 // serverFeatures do the same for a host as a whole, after its locations.
@@ -43,6 +45,7 @@ var serverFeatures = []func(*task, *host, *model.Server){
 	(*task).accessOfRest,
 	(*task).ciphers,
 	(*task).passthrough,
+	(*task).serverSnippet,
 }
 
 // closed makes the site answer 503 for a reason that its Ingress is told.

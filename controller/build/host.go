@@ -44,6 +44,7 @@ type claim struct {
 	// derived claims come from a path that means more than one slot; they
 	// give way to a path that means just the one.
 	derived bool
+	canary  *claim
 	rest    bool // what no path of the host takes
 }
 

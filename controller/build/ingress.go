@@ -30,7 +30,7 @@ func (t *task) ingress(current *networkingv1.Ingress) {
 		ing, values = good, t.annotationsOf(good)
 	}
 	fallback := t.fallback(ing, values)
-	if fallback != nil && len(ing.Spec.Rules) == 0 {
+	if fallback != nil && len(ing.Spec.Rules) == 0 && !values.Canary.Enabled {
 		h := t.host("")
 		h.owned(keyOf(ing))
 		t.fallbackOf(h, fallback)
@@ -78,6 +78,14 @@ func (t *task) rule(ing *networkingv1.Ingress, values annotation.Values, fallbac
 	name, err := parseHost(rule.Host)
 	if err != nil {
 		t.problem(objectOf(ing), field+".host", err.Error())
+		return
+	}
+	if values.Canary.Enabled {
+		if rule.HTTP != nil {
+			for i, p := range rule.HTTP.Paths {
+				t.canaryPath(name, ing, values, p, fmt.Sprintf("%s.http.paths[%d]", field, i))
+			}
+		}
 		return
 	}
 	h := t.host(name)

@@ -18,6 +18,7 @@ import (
 func (t *task) servers() {
 	fallback := t.defaultBackend()
 	t.nameHosts()
+	t.canaries()
 	for _, name := range slices.Sorted(maps.Keys(t.hosts)) {
 		h := t.hosts[name]
 		t.result.Owners[name] = h.owners

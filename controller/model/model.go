@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
 // Config is everything that nginx is told, in two halves that change for
@@ -72,6 +73,8 @@ type Server struct {
 	// SSLCiphers and PreferCiphers are of that context.
 	SSLCiphers    string
 	PreferCiphers annotation.Tristate
+	// Snippet is directives that users wrote; see annotation.Directives.
+	Snippet option.List
 }
 
 // Match says how a location's path is compared with the request's.
@@ -107,6 +110,8 @@ type Location struct {
 	ProxyRedirect  ProxyRedirect // zero: as in http
 
 	Proxy annotation.Proxy
+	// Snippet is directives that a user wrote; see annotation.Directives.
+	Snippet option.List
 
 	// Limited says that the route has limits that Lua counts.
 	Limited   bool
@@ -150,6 +155,10 @@ type Route struct {
 	AppRoot  string   `json:"approot,omitzero"`
 	HTTPS    ToHTTPS  `json:"https,omitzero"`
 	Rewrite  Rewrite  `json:"rewrite,omitzero"`
+
+	Canary   Canary   `json:"canary,omitzero"`
+	Affinity Affinity `json:"affinity,omitzero"`
+	Balance  Balance  `json:"balance,omitzero"`
 
 	CORS  CORS  `json:"cors,omitzero"`
 	Limit Limit `json:"limit,omitzero"`

@@ -54,6 +54,12 @@ type Settings struct {
 	ProxyRedirectTo          string
 	NoTLSRedirect            []string // path prefixes that are never sent to https
 
+	LoadBalance              string
+	UpstreamHashBy           option.List // an option.Template
+	UpstreamHashBySubset     bool
+	UpstreamHashBySubsetSize int
+	ServiceUpstream          bool
+
 	UpstreamKeepalive         int // idle connections kept, per worker
 	UpstreamKeepaliveRequests int
 	UpstreamKeepaliveTime     time.Duration

@@ -41,7 +41,7 @@ func (p Problem) String() string {
 
 // Equal says whether two servers are the same to the last directive.
 func (s Server) Equal(t Server) bool {
-	return s.Host == t.Host && s.WWW == t.WWW && s.WWWHost == t.WWWHost && s.ClientTLS == t.ClientTLS &&
+	return s.Host == t.Host && s.WWW == t.WWW && s.WWWHost == t.WWWHost && s.ClientTLS == t.ClientTLS && s.Snippet == t.Snippet &&
 		s.OwnTLS == t.OwnTLS && s.SSLCiphers == t.SSLCiphers && s.PreferCiphers == t.PreferCiphers &&
 		slices.Equal(s.Aliases, t.Aliases) && slices.Equal(s.Locations, t.Locations)
 }

@@ -28,12 +28,24 @@ func Template(s string, variables ...string) (List, error) {
 			return "", fmt.Errorf("%s: a $ stands without a variable's name", quote("$"+rest))
 		}
 		bare := strings.Trim(name[0], "{}")
-		if !slices.Contains(variables, bare) && !(len(bare) == 1 && bare[0] >= '1' && bare[0] <= '9' && slices.Contains(variables, "1")) {
+		if !slices.ContainsFunc(variables, func(v string) bool { return means(v, bare) }) {
 			return "", fmt.Errorf("$%.40s is none of the variables that may stand here: $%s", bare, strings.Join(variables, ", $"))
 		}
 		parts = append(parts, bare)
 		s = rest[len(name[0]):]
 	}
+}
+
+// means says whether a variable is one that is named: "1" is all groups, and
+// "http_*" all that begin so.
+func means(name, variable string) bool {
+	if prefix, ok := strings.CutSuffix(name, "*"); ok {
+		return strings.HasPrefix(variable, prefix) && len(variable) > len(prefix)
+	}
+	if name == "1" {
+		return len(variable) == 1 && variable[0] >= '1' && variable[0] <= '9'
+	}
+	return name == variable
 }
 
 var variableName = regexp.MustCompile(`^(\{[a-z0-9_]+\}|[0-9]|[a-z_][a-z0-9_]*)`)

@@ -3,6 +3,7 @@ package settings
 import (
 	"strings"
 
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
@@ -60,6 +61,11 @@ var redirectCode = option.Check[int]{
 }
 
 func readUpstream(r *option.Reader, s *model.Settings) {
+	s.LoadBalance = text(r, "load-balance", "round_robin", annotation.Algorithms, "How an endpoint is chosen: `round_robin` or `ewma`; the others are taken and mean `round_robin`.")
+	s.UpstreamHashBy = option.Key[option.List]{Name: "upstream-hash-by", DefaultDoc: "none", Check: annotation.HashKey, Doc: "Requests for which this text is the same go to the same endpoint."}.Get(r)
+	s.UpstreamHashBySubset = flag(r, "upstream-hash-by-subset", false, "Such requests go to any of a few endpoints.")
+	s.UpstreamHashBySubsetSize = number(r, "upstream-hash-by-subset-size", 3, 1, 1000, "How many those are.")
+	s.ServiceUpstream = flag(r, "service-upstream", false, "Sends requests to Services' cluster IPs in the place of their endpoints.")
 	s.UpstreamKeepalive = number(r, "upstream-keepalive-connections", 320, 0, 1<<20, "How many idle connections to endpoints each worker keeps; 0 keeps none.")
 	s.UpstreamKeepaliveRequests = number(r, "upstream-keepalive-requests", 10000, 1, 1<<30, "How many requests one connection to an endpoint may carry.")
 	s.UpstreamKeepaliveTime = duration(r, "upstream-keepalive-time", 3600e9, "How long one connection to an endpoint may be used.")

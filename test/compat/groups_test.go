@@ -5,6 +5,8 @@ func groups() []group {
 	return []group{
 		redirectGroup(),
 		pathsGroup(),
+		canaryGroup(),
+		trafficGroup(),
 		corsGroup(),
 		limitGroup(),
 		accessGroup(),
@@ -16,5 +18,6 @@ func groups() []group {
 		proxySSLGroup(),
 		mirrorGroup(),
 		tlsGroup(),
+		snippetGroup(),
 	}
 }

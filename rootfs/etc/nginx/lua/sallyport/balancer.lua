@@ -2,6 +2,7 @@
 -- balance() is on the path of every request: LuaJIT must be able to compile it
 -- as one trace, so it has no closures, varargs, loops or string building.
 
+local choice = require("sallyport.choice")
 local items = require("sallyport.data")
 local ngx_balancer = require("ngx.balancer")
 local routes = require("sallyport.routes")
@@ -34,6 +35,7 @@ local function fill(backend, key, text)
         backend[i] = order[i]
     end
     backend.text = text
+    backend.seeds = nil
     backend.size = #order
     backend.more = math.min(count - 1, MAX_MORE_TRIES)
     if backend.next > backend.size then
@@ -58,7 +60,7 @@ local function current_backend(id)
     end
     if not backend then
         -- Workers that start together must not walk in step.
-        backend = { size = 0, next = math.huge }
+        backend = { id = id, size = 0, next = math.huge }
         backends[id] = backend
     end
     if backend.text ~= text then
@@ -68,15 +70,25 @@ local function current_backend(id)
     return backend
 end
 
--- renew gives a route its backend.
+-- renew gives a route its backend, and its way to choose if it has one.
 local function renew(route)
-    local id = route.value.backend
+    local value = route.value
+    local id = value.backend
     route.backend = current_backend(type(id) == "string" and id or nil)
+    if value.canary then
+        route.canary = current_backend(value.canary.backend)
+    end
+    if route.chosen_text ~= route.text then
+        route.chosen_text = route.text
+        route.choice = choice.prepare(value)
+    end
 end
 
 -- another returns an endpoint that the request has not tried yet, or any.
 local function another(backend)
-    local tried = ", " .. (var.upstream_addr or "") .. ", "
+    -- nginx parts them by commas, and by a colon before the try at hand, which has
+    -- no address yet.
+    local tried = ", " .. (var.upstream_addr or ""):gsub(" : ", ", ") .. ", "
     local i = backend.next
     for _ = 1, backend.size do
         local peer = backend[i]
@@ -89,12 +101,48 @@ local function another(backend)
     return backend[backend.next]
 end
 
+-- special chooses for a route that does not just have its endpoints take turns.
+local function special(route)
+    local ctx = ngx.ctx
+    local failed = get_last_failure() ~= nil
+    local backend = ctx.backend
+    if not backend then
+        backend = choice.backend(route)
+        ctx.backend = backend
+    end
+    if names and backend ~= route.backend then
+        var.proxy_alternative_upstream_name = backend.id:gsub("/", "-")
+    end
+    local size = backend.size
+    if size == 0 then
+        set_current_peer(unavailable)
+        return
+    end
+    local peer
+    if failed and size > 1 then
+        peer = another(backend)
+        choice.moved(route, backend, peer)
+    else
+        peer = choice.peer(route, backend)
+        if not failed and size > 1 then
+            set_more_tries(backend.more)
+        end
+    end
+    if not set_current_peer(peer.address, peer.port) then
+        set_current_peer(unavailable)
+    end
+end
+
 --- balance chooses where a request goes. It never fails: without an endpoint,
 -- the request goes to the server that answers 503.
 function M.balance()
     local route = routes.get(var.route)
     if names then
         var.proxy_upstream_name = route.name
+    end
+
+    if route.choice then
+        return special(route)
     end
 
     local backend = route.backend

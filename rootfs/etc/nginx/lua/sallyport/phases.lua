@@ -24,6 +24,7 @@ local FEATURES = {
     "auth",
     "rewrite",
     "protocol",
+    "balance",
 }
 
 local NAMES = { "rewrite", "access", "header", "log" }

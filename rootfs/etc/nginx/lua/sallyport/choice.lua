@@ -1,0 +1,197 @@
+-- A request of a route with a canary, an affinity or a balance of its own → its
+-- backend and endpoint.
+
+local canary = require("sallyport.canary")
+local hash = require("sallyport.hash")
+local session = require("sallyport.session")
+local words = require("sallyport.words")
+
+local M = {}
+
+local ngx = ngx
+local random = math.random
+
+-- How long a measured time counts, in seconds: after it, it weighs a third.
+local DECAY_SECONDS = 10
+
+--- prepare returns what a route's item says of choosing, or nil.
+function M.prepare(value)
+    if not (value.canary or value.affinity or value.balance) then
+        return nil
+    end
+    local balance = value.balance or {}
+    return {
+        canary = value.canary and canary.prepare(value.canary),
+        affinity = value.affinity,
+        key = balance.hashBy and words.compile(balance.hashBy),
+        subset = balance.subset,
+        ewma = balance.ewma,
+    }
+end
+
+-- known reads the client's cookie, once for a request.
+local function known(route)
+    local ctx, affinity = ngx.ctx, route.choice.affinity
+    if not affinity or ctx.session_read then
+        return ctx.session_key, ctx.session_backend
+    end
+    ctx.session_read = true
+    local other = route.canary and route.canary.id
+    ctx.session_key, ctx.session_backend = session.read(affinity, route.backend.id or "", other)
+    return ctx.session_key, ctx.session_backend
+end
+
+--- backend returns the backend of a request: the route's, or its canary's. One
+-- without endpoints is passed by.
+function M.backend(route)
+    local c = route.choice
+    if not c.canary or route.canary.size == 0 then
+        return route.backend
+    end
+    local _, with = known(route)
+    if with and not c.affinity.legacy then
+        return with == route.canary.id and route.canary or route.backend
+    end
+    return canary.takes(c.canary) and route.canary or route.backend
+end
+
+local function seeds_of(backend)
+    local seeds = backend.seeds
+    if not seeds then
+        seeds = {}
+        for i = 1, backend.size do
+            seeds[i] = hash.seed(backend[i].address, backend[i].port)
+        end
+        backend.seeds = seeds
+    end
+    return seeds
+end
+
+-- identity is what a persistent cookie knows an endpoint by.
+local function identity(peer)
+    return ngx.md5(peer.address .. ":" .. peer.port)
+end
+
+local function of_session(route, backend)
+    local affinity = route.choice.affinity
+    local key, with = known(route)
+    if with ~= backend.id then
+        key = nil
+    end
+    if affinity.persistent then
+        for i = 1, backend.size do
+            if key == identity(backend[i]) then
+                return backend[i]
+            end
+        end
+        local peer = backend[random(backend.size)]
+        session.write(affinity, identity(peer), backend.id)
+        return peer
+    end
+    if not key then
+        key = session.fresh()
+        session.write(affinity, key, backend.id)
+    end
+    return backend[hash.choose(key, seeds_of(backend), backend.size)]
+end
+
+-- of_key chooses by a key: its endpoint, or one of a few that are next to each
+-- other in the order of addresses.
+local function of_key(c, backend)
+    local key = c.key()
+    local size = backend.size
+    local subset = c.subset
+    if not subset or subset >= size then
+        if subset then
+            return backend[random(size)]
+        end
+        return backend[hash.choose(key, seeds_of(backend), size)]
+    end
+    local first = hash.choose(key, seeds_of(backend), size)
+    return backend[(first - 1 + random(subset) - 1) % size + 1]
+end
+
+-- score is the time that an endpoint has taken of late, in seconds.
+local function score(peer, now)
+    if not peer.ewma then
+        return 0
+    end
+    return peer.ewma * math.exp((peer.touched - now) / DECAY_SECONDS)
+end
+
+local function of_time(backend)
+    local size = backend.size
+    local i = random(size)
+    if size == 1 then
+        return backend[1]
+    end
+    local j = random(size - 1)
+    if j >= i then
+        j = j + 1
+    end
+    local now = ngx.now()
+    return score(backend[i], now) <= score(backend[j], now) and backend[i] or backend[j]
+end
+
+--- peer returns the endpoint for a first try.
+function M.peer(route, backend)
+    local c = route.choice
+    if c.affinity then
+        return of_session(route, backend)
+    elseif c.key then
+        return of_key(c, backend)
+    elseif c.ewma then
+        return of_time(backend)
+    end
+    local i = backend.next
+    backend.next = i % backend.size + 1
+    return backend[i]
+end
+
+--- moved is told that another endpoint is tried than the first one.
+function M.moved(route, backend, peer)
+    local affinity = route.choice.affinity
+    if not affinity or not affinity.changeOnFailure then
+        return
+    end
+    if affinity.persistent then
+        return session.write(affinity, identity(peer), backend.id)
+    end
+    -- A key whose endpoint is this one, if a few tries find it.
+    for _ = 1, 8 * backend.size do
+        local key = session.fresh()
+        if backend[hash.choose(key, seeds_of(backend), backend.size)] == peer then
+            return session.write(affinity, key, backend.id)
+        end
+    end
+end
+
+-- measure takes note of how long an endpoint took.
+local function measure(backend, address, seconds)
+    for i = 1, backend.size do
+        local peer = backend[i]
+        if peer.address .. ":" .. peer.port == address then
+            local now = ngx.now()
+            local old = math.exp(((peer.touched or 0) - now) / DECAY_SECONDS)
+            peer.ewma = peer.ewma and peer.ewma * old + seconds * (1 - old) or seconds
+            peer.touched = now
+            return
+        end
+    end
+end
+
+--- log notes how long the endpoint of a request took that has ended.
+function M.log(route)
+    local c = route.choice
+    local times, addresses = ngx.var.upstream_response_time, ngx.var.upstream_addr
+    if not c or not c.ewma or not times or not addresses then
+        return
+    end
+    local seconds = tonumber(times:match("[%d.]+$"))
+    local address = addresses:match("[^ ,]+$")
+    if seconds and address then
+        measure(route.backend, address, seconds)
+    end
+end
+
+return M
