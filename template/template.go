@@ -228,6 +228,8 @@ type frame struct {
 	Limits          bool     // some location counts requests or connections
 	AsksDigest      bool     // some location asks by digest
 	Inherited       []string // directives of the http block that one of their kind in a server undoes
+	AsksServer      bool     // some location asks another server
+	RemembersAuth   bool     // and keeps what it says
 }
 
 // measure says what is needed for all servers together. It sizes the hash of server names: nginx refuses a file in which the
@@ -242,6 +244,8 @@ func (f *frame) measure(servers []model.Server) {
 		names += 2 + len(s.Aliases)
 		f.Limits = f.Limits || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Limited })
 		f.AsksDigest = f.AsksDigest || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Digest })
+		f.AsksServer = f.AsksServer || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Auth })
+		f.RemembersAuth = f.RemembersAuth || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.AuthCache })
 	}
 	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
 	f.NamesHashSize = max(1024, powerOfTwo(8*names))

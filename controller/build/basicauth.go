@@ -20,7 +20,7 @@ const maxUsers = 10_000
 // basicAuth asks for a name and a password. What it can't ask for is closed.
 func (t *task) basicAuth(s *site) {
 	a := s.values.BasicAuth
-	if a.Type == "" {
+	if a.Type == "" || t.open(s.slot) {
 		return
 	}
 	if a.Secret == "" {

@@ -32,6 +32,7 @@ var features = []func(*task, *site){
 	(*task).redirects,
 	(*task).access,
 	(*task).basicAuth,
+	(*task).auth,
 	(*task).protocol,
 	(*task).mirror,
 	(*task).snippet,

@@ -123,6 +123,9 @@ type Location struct {
 	Digest bool
 	// ClientTLS says that the route does something with the client's certificate.
 	ClientTLS bool
+	// Auth says that another server is asked, AuthCache that what it answers is
+	// remembered, for which nginx needs memory.
+	Auth, AuthCache bool
 	// Pass is what is spoken to the endpoints.
 	Pass   Pass
 	Mirror Mirror
@@ -178,6 +181,7 @@ type Route struct {
 	Errors     Errors      `json:"errors,omitzero"`
 	Headers    option.List `json:"headers,omitzero"`
 	RewriteLog bool        `json:"rewritelog,omitzero"`
+	Auth       Auth        `json:"auth,omitzero"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

@@ -114,6 +114,9 @@ type Settings struct {
 
 	AllowRanges option.List // client addresses, unless an annotation says
 	DenyRanges  option.List
+
+	GlobalAuth annotation.Auth // of Ingresses that have none of their own
+	NoAuth     option.List     // paths where nobody is asked
 }
 
 // Listen is where nginx listens.

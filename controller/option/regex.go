@@ -17,6 +17,9 @@ const maxProgram = 4000
 var Regex = Check[string]{
 	Values: "a regular expression without named groups, references back and nested repetitions",
 	Parse: func(s string) (string, error) {
+		if s == "" {
+			return "", errorf("%s is empty", s)
+		}
 		if len(s) > maxText {
 			return "", errorf("%s is longer than %d bytes", s, maxText)
 		}

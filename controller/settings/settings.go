@@ -40,6 +40,7 @@ func read(r *option.Reader) model.Settings {
 	readTLS(r, &s)
 	readHSTS(r, &s)
 	readAccess(r, &s)
+	readAuth(r, &s)
 	readPolicy(r, &s)
 	return s
 }

@@ -12,6 +12,8 @@ func groups() []group {
 		corsGroup(),
 		limitGroup(),
 		accessGroup(),
+		authGroup(),
+		globalAuthGroup(),
 		basicAuthGroup(),
 		clientTLSGroup(),
 		protocolGroup(),

@@ -181,6 +181,18 @@ function M.mirror(id)
     end
 end
 
+--- pick returns an endpoint of a backend: address and port, or nil.
+function M.pick(id)
+    local backend = current_backend(id)
+    local size = backend.size
+    if size == 0 then
+        return nil
+    end
+    local i = backend.next
+    backend.next = i % size + 1
+    return backend[i].address, backend[i].port
+end
+
 --- init runs in the master: address is that of the server that answers 503;
 -- named says that the access log shows $proxy_upstream_name.
 function M.init(address, named)

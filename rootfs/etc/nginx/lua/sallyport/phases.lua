@@ -21,6 +21,7 @@ local FEATURES = {
     "clienttls",
     "limit",
     "digest",
+    "auth",
     "rewrite",
     "rewritelog",
     "protocol",

@@ -19,6 +19,16 @@ function M.visible(text)
     return text
 end
 
+-- Variables that nginx has not.
+local COMPUTED = {
+    escaped_request_uri = function()
+        return ngx.escape_uri(var.request_uri)
+    end,
+    pass_access_scheme = function()
+        return var.scheme
+    end,
+}
+
 --- compile returns a function of the request that writes the parts down one
 -- after the other. A part begins with "=" where it is literal, and else names a
 -- variable, or a group of the location's expression by its number. Each value of
@@ -38,7 +48,8 @@ function M.compile(parts, escape)
         for i = 1, count do
             local text = texts[i]
             if not text then
-                text = var[names[i]] or ""
+                local computed = COMPUTED[names[i]]
+                text = computed and computed() or var[names[i]] or ""
                 if escape then
                     text = escape(text)
                 end

@@ -1,0 +1,161 @@
+package build
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/option"
+)
+
+// auth has another server asked who comes in. Where it can't be set up, nobody
+// does.
+func (t *task) auth(s *site) {
+	a, key := s.values.Auth, "auth-url"
+	if a.URL.Scheme == "" && !a.NotGlobal {
+		a, key = t.result.Config.Settings.GlobalAuth, "enable-global-auth"
+	}
+	if a.URL.Scheme == "" || t.open(s.slot) {
+		return
+	}
+	data := model.Auth{
+		TLS: a.URL.Scheme == "https", Host: a.URL.Authority(), Method: cmp.Or(a.Method, "GET"), URI: a.URL.Rest,
+		Signin: a.Signin, Headers: a.Headers, Redirect: a.Redirect, Cookies: a.Cookies,
+	}
+	if reason := t.authTarget(s, a.URL, key, &data); reason != "" {
+		t.closed(s, key, reason)
+		return
+	}
+	set, err := t.authHeaders(s, a.Set)
+	if err != nil {
+		t.closed(s, "auth-proxy-set-headers", err.Error())
+		return
+	}
+	data.Set = set
+	if a.Signin != "" && !hasParam(a.Signin, a.Param) {
+		data.Param = a.Param
+	}
+	if a.CacheKey != "" {
+		data.CacheKey, data.CacheFor = a.CacheKey, a.CacheFor
+	}
+	if a.Keepalive > 0 && a.KeepaliveTime > 0 {
+		data.Idle, data.IdleRequests, data.IdleTime = a.Keepalive, a.KeepaliveRequests, int(a.KeepaliveTime.Milliseconds())
+	}
+	data.Scope = authScope(s, data)
+	t.authTimes(s, &data)
+	s.route.Auth = data
+	s.location.Auth = true
+	s.location.AuthCache = a.CacheKey != ""
+	s.location.Phases.Rewrite = s.location.Phases.Rewrite || s.route.Any
+	s.location.Phases.Access, s.location.Phases.Header = true, true
+}
+
+// open says whether nobody is asked in that place, whoever its Ingress is of.
+// An expression may match more than it begins with.
+func (t *task) open(s slot) bool {
+	if s.match == model.MatchRegex {
+		return false
+	}
+	return slices.ContainsFunc(t.result.Config.Settings.NoAuth.All(), func(prefix string) bool {
+		bare := strings.TrimSuffix(prefix, "/")
+		return s.path == bare || strings.HasPrefix(s.path, bare+"/")
+	})
+}
+
+// authTarget says where the server is, or why it can't be asked.
+func (t *task) authTarget(s *site, u annotation.AuthURL, key string, data *model.Auth) string {
+	listen := t.result.Config.Settings.Listen
+	switch {
+	case u.Scheme == annotation.Nowhere:
+		return "can't be followed: the ConfigMap's global-auth keys are wrong"
+	case u.Host == "":
+		data.Own = listen.HTTPPort
+		if data.TLS {
+			data.Own = listen.HTTPSPort
+		}
+		if u.Port != 0 && u.Port != data.Own && u.Port != (annotation.AuthURL{Scheme: u.Scheme}).Number() {
+			return fmt.Sprintf("asks port %d of the request's host, on which nothing listens", u.Port)
+		}
+		return ""
+	}
+	addresses, reason := t.resolve(u.Host)
+	if reason != "" {
+		t.problem(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/"+key, reason+"; requests get a 500")
+	}
+	var list []netip.AddrPort
+	for _, a := range addresses {
+		list = append(list, netip.AddrPortFrom(a, uint16(u.Number())))
+	}
+	data.Backend = model.BackendID("auth:" + u.Host + ":" + strconv.Itoa(u.Number()))
+	t.result.Config.Backends[data.Backend] = backendOf(list)
+	if _, err := netip.ParseAddr(u.Host); err != nil {
+		data.Name = u.Host
+	}
+	return ""
+}
+
+// authHeaders are more headers for the server, of a ConfigMap.
+func (t *task) authHeaders(s *site, reference string) (option.List, error) {
+	if reference == "" {
+		return "", nil
+	}
+	key, err := t.reference(s, reference)
+	if err != nil {
+		return "", err
+	}
+	t.result.Wanted.ConfigMaps = append(t.result.Wanted.ConfigMaps, key)
+	configMap := t.s.ConfigMaps[key]
+	if configMap == nil {
+		return "", fmt.Errorf("names ConfigMap %s, which does not exist, or may not be read", key)
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(configMap.Data)) {
+		texts, err := annotation.AuthHeader(name, configMap.Data[name])
+		if err != nil {
+			return "", fmt.Errorf("names ConfigMap %s, of which %w", key, err)
+		}
+		all = append(all, texts...)
+	}
+	return option.ListOf(all...), nil
+}
+
+// hasParam says whether a URL has a parameter of that name already.
+func hasParam(url option.List, name string) bool {
+	var text strings.Builder
+	for _, part := range url.All() {
+		if literal, ok := strings.CutPrefix(part, "="); ok {
+			text.WriteString(literal)
+		} else {
+			text.WriteString("x")
+		}
+	}
+	_, query, _ := strings.Cut(text.String(), "?")
+	return slices.ContainsFunc(strings.Split(query, "&"), func(p string) bool { return strings.HasPrefix(p, name+"=") })
+}
+
+// authScope is one for each Ingress and each way in which it asks.
+func authScope(s *site, data model.Auth) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%#v", s.claim.ingress.Namespace, s.claim.ingress.Name, data))
+	return hex.EncodeToString(sum[:12])
+}
+
+// authTimes are those of the location's endpoints.
+func (t *task) authTimes(s *site, data *model.Auth) {
+	settings, own := &t.result.Config.Settings, s.location.Proxy
+	for to, d := range map[*int]time.Duration{
+		&data.Connect: cmp.Or(own.ConnectTimeout, settings.ProxyConnectTimeout),
+		&data.Send:    cmp.Or(own.SendTimeout, settings.ProxySendTimeout),
+		&data.Read:    cmp.Or(own.ReadTimeout, settings.ProxyReadTimeout),
+	} {
+		*to = int(d.Milliseconds())
+	}
+}

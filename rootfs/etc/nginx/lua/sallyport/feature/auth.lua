@@ -1,0 +1,191 @@
+-- Another server says whether a request may come in. Whatever it does not say
+-- clearly is a no.
+
+local ask = require("sallyport.ask")
+local authrequest = require("sallyport.authrequest")
+local balancer = require("sallyport.balancer")
+local cjson = require("cjson.safe")
+local words = require("sallyport.words")
+
+local M = {}
+
+local ngx = ngx
+local var = ngx.var
+local find, gsub, lower = string.find, string.gsub, string.lower
+
+-- Statuses beside which cookies are set; nginx's add_header has the same.
+local COOKIE_STATUSES = {}
+for status in ("200 201 204 206 301 302 303 304 307 308"):gmatch("%d+") do
+    COOKIE_STATUSES[tonumber(status)] = true
+end
+
+local function target_of(value)
+    local own, backend = value.own, value.backend
+    return {
+        peer = function()
+            if own then
+                return "127.0.0.1", own
+            end
+            return balancer.pick(backend)
+        end,
+        name = function()
+            if own then
+                return var.host
+            end
+            return value.name
+        end,
+        tls = value.tls, method = value.method, pool = "auth:" .. value.scope .. ":",
+        idle = not own and value.idle or 0, idle_requests = value.idleRequests, idle_time = value.idleTime,
+        connect = value.connect, send = value.send, read = value.read,
+    }
+end
+
+local function remember(value, key, answer)
+    local dict = ngx.shared.sallyport_auth
+    local control = lower(table.concat(answer.header["cache-control"] or {}, ","))
+    local seconds = value.seconds[tostring(answer.status)]
+    if not dict or not seconds or answer.header["set-cookie"] or find(control, "no%-store")
+        or find(control, "no%-cache") or find(control, "private") then
+        return
+    end
+    local kept = { ["www-authenticate"] = answer.header["www-authenticate"] }
+    for _, name in ipairs(value.headers or {}) do
+        kept[lower(name)] = answer.header[lower(name)]
+    end
+    -- What does not fit drops what was not asked for the longest time.
+    dict:set(key, cjson.encode({ status = answer.status, header = kept }), seconds)
+end
+
+local function remembered(key)
+    local dict = ngx.shared.sallyport_auth
+    local text = dict and dict:get(key)
+    local answer = text and cjson.decode(text)
+    return type(answer) == "table" and answer or nil
+end
+
+-- clear takes what only the server may say out of the request, under each name
+-- by which endpoints may know it.
+local function clear(names)
+    for i = 1, #names do
+        local name = names[i]
+        ngx.req.clear_header(name)
+        ngx.req.clear_header((gsub(name, "-", "_")))
+        ngx.req.clear_header((gsub(name, "_", "-")))
+    end
+end
+
+local function refuse(why)
+    ngx.log(ngx.ERR, "auth-url: ", why)
+    return ngx.exit(500)
+end
+
+local function signin_of(value)
+    if not value.signin then
+        return nil
+    end
+    local url, param = words.compile(value.signin), value.param
+    return function()
+        local text = url()
+        if param then
+            local host = gsub(ngx.escape_uri(var.http_host or var.host), "%%3A", ":")
+            text = text .. (find(text, "?", 1, true) and "&" or "?") .. param .. "="
+                .. var.scheme .. "://" .. host .. ngx.escape_uri(var.request_uri)
+        end
+        ngx.header["Location"] = words.visible(text)
+        return ngx.exit(302)
+    end
+end
+
+--- prepare: value is model.Auth.
+function M.prepare(value, route)
+    local write, target, signin = authrequest.writer(value), target_of(value), signin_of(value)
+    local cache_key = value.cacheKey and words.compile(value.cacheKey)
+    local names = value.headers or {}
+    value.seconds = {}
+    for _, text in ipairs(value.cacheFor or {}) do
+        local status, seconds = text:match("^(%d+)=([%d.]+)$")
+        value.seconds[status] = tonumber(seconds)
+    end
+
+    -- begin writes the request to the server while the client's headers are
+    -- there, and then takes those away that it must not say itself.
+    local function begin()
+        local ctx = ngx.ctx
+        if not ctx.auth_text then
+            ctx.auth_text = write()
+            ctx.auth_key = cache_key and ngx.sha1_bin(value.scope .. cache_key())
+            clear(names)
+        end
+        return ctx
+    end
+
+    local function answer_of(ctx)
+        local key = ctx.auth_key
+        local answer = key and remembered(key)
+        if answer then
+            return answer
+        end
+        local err
+        answer, err = ask.ask(target, ctx.auth_text)
+        if answer and key then
+            remember(value, key, answer)
+        end
+        return answer, err
+    end
+
+    local function access()
+        if var.http_x_sallyport_auth then
+            return refuse("the server is asked about its own requests")
+        end
+        local ctx = begin()
+        local answer, err = answer_of(ctx)
+        if not answer then
+            return refuse(err)
+        end
+        local status, header = answer.status, answer.header
+        ctx.auth_cookies = header["set-cookie"]
+        if status >= 200 and status < 300 then
+            for i = 1, #names do
+                local list = header[lower(names[i])]
+                if list then
+                    ngx.req.set_header(names[i], #list == 1 and list[1] or list)
+                end
+            end
+            return true
+        elseif status == 401 and signin then
+            return signin()
+        elseif status == 401 then
+            ngx.header["WWW-Authenticate"] = header["www-authenticate"]
+            return ngx.exit(401)
+        elseif status == 403 then
+            return ngx.exit(403)
+        end
+        return refuse("it answered " .. status)
+    end
+
+    local function set_cookies()
+        local cookies = ngx.ctx.auth_cookies
+        if not cookies or not (value.cookies or COOKIE_STATUSES[ngx.status]) then
+            return
+        end
+        local old = ngx.header["Set-Cookie"]
+        local all = {}
+        for _, cookie in ipairs(type(old) == "table" and old or { old }) do
+            all[#all + 1] = cookie
+        end
+        for _, cookie in ipairs(cookies) do
+            all[#all + 1] = cookie
+        end
+        ngx.header["Set-Cookie"] = all
+        ngx.ctx.auth_cookies = nil
+    end
+
+    return {
+        -- Where another check is enough, the access phase may be passed over.
+        rewrite = route.value.any and begin or nil,
+        access = access,
+        header = set_cookies,
+    }
+end
+
+return M
