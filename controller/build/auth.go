@@ -41,6 +41,10 @@ func (t *task) auth(s *site) {
 		return
 	}
 	data.Set = set
+	if err := authSnippet(s, &data); err != nil {
+		t.closed(s, "auth-snippet", err.Error())
+		return
+	}
 	if a.Signin != "" && !hasParam(a.Signin, a.Param) {
 		data.Param = a.Param
 	}
@@ -158,4 +162,22 @@ func (t *task) authTimes(s *site, data *model.Auth) {
 	} {
 		*to = int(d.Milliseconds())
 	}
+}
+
+// authSnippet takes the headers out of the directives for the location that
+// asks. There is no such location, so others have no place.
+func authSnippet(s *site, data *model.Auth) error {
+	all := data.Set.All()
+	for _, words := range annotation.Directives(s.values.Snippet.Auth) {
+		if len(words) != 3 || words[0] != "proxy_set_header" {
+			return fmt.Errorf("has a directive other than proxy_set_header, for which there is no place: %.40q", words)
+		}
+		texts, err := annotation.AuthHeader(words[1], words[2])
+		if err != nil {
+			return err
+		}
+		all = append(all, texts...)
+	}
+	data.Set = option.ListOf(all...)
+	return nil
 }
