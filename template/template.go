@@ -282,3 +282,8 @@ type locationView struct {
 
 // In is a location of the server as the templates see it.
 func (v serverView) In(l model.Location) locationView { return locationView{l, v.Server, v.frame} }
+
+// ErrorPage says whether a location sends requests to @errors.
+func (v serverView) ErrorPage() bool {
+	return slices.ContainsFunc(v.Locations, func(l model.Location) bool { return l.ErrorPage })
+}

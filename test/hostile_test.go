@@ -27,7 +27,7 @@ var harmless = texts{"a.example.org", "/a", "web", "http", "tls", "8k", "8k"}
 // harmlessValues are right for at least one key each.
 var harmlessValues = []string{
 	"20m", "8k", "1", "10", "on", "off", "true", "false", "4 8k", "/a", "TLSv1.2", "10.0.0.0/8", "any", "basic", "digest",
-	" ", "GRPC", "HTTPS", "AUTO_HTTP", "GRPCS", "FCGI", "web", "DEFAULT", "http://a.example.org/$request_uri", "http://$host/a",
+	"a b", "/a /b", "404", "close", "error", "1.1", " ", "GRPC", "HTTPS", "AUTO_HTTP", "GRPCS", "FCGI", "web", "DEFAULT", "http://a.example.org/$request_uri", "http://$host/a",
 }
 
 // allowedSkeleton is what harmless texts of each type make together, at the

@@ -18,6 +18,11 @@ type Proxy struct {
 	BufferSize       string
 	BuffersNumber    int
 	MaxTempFileSize  string
+	BusyBuffersSize  string
+	HTTPVersion      string
+	NextUpstream     string
+	NextTries        Optional[int]
+	NextTimeout      Optional[time.Duration]
 }
 
 const inConfigMap = "as in the ConfigMap"
@@ -63,6 +68,27 @@ var (
 		Name: "proxy-max-temp-file-size", Doc: "The largest file, in bytes, for the part of a buffered response that memory can't hold. 0 writes none.",
 		DefaultDoc: inConfigMap + " (`1024m`)", Check: option.Size,
 	}
+	proxyBusyBuffersSize = option.Key[string]{
+		Name: "proxy-busy-buffers-size", Doc: "How much of a response, in bytes, may be on its way to the client while the rest is still read. " +
+			"It must hold one buffer, and leave one free.",
+		DefaultDoc: inConfigMap + " (two buffers)", Check: option.SizeFrom(512, 1<<30),
+	}
+	proxyHTTPVersion = option.Key[string]{
+		Name: "proxy-http-version", Doc: "The version of HTTP in which an endpoint is asked.",
+		DefaultDoc: inConfigMap + " (`1.1`)", Check: option.OneOf("1.0", "1.1"),
+	}
+	proxyNextUpstream = option.Key[string]{
+		Name: "proxy-next-upstream", Risk: option.Medium, Doc: "In which cases another endpoint is tried.",
+		DefaultDoc: inConfigMap + " (`error timeout`)", Check: option.NextUpstream,
+	}
+	proxyNextUpstreamTries = option.Key[int]{
+		Name: "proxy-next-upstream-tries", Doc: "How many endpoints are tried in all; 0 sets no limit.",
+		DefaultDoc: inConfigMap + " (`3`)", Check: option.Int(0, 1000),
+	}
+	proxyNextUpstreamTimeout = option.Key[time.Duration]{
+		Name: "proxy-next-upstream-timeout", Doc: "How long endpoints may be tried in all; 0 sets no limit.",
+		DefaultDoc: inConfigMap + " (`0`)", Check: option.Seconds,
+	}
 )
 
 func readProxy(r *option.Reader) Proxy {
@@ -77,6 +103,11 @@ func readProxy(r *option.Reader) Proxy {
 		BufferSize:       lookup(r, proxyBufferSize),
 		BuffersNumber:    lookup(r, proxyBuffersNumber),
 		MaxTempFileSize:  lookup(r, proxyMaxTempFileSize),
+		BusyBuffersSize:  lookup(r, proxyBusyBuffersSize),
+		HTTPVersion:      lookup(r, proxyHTTPVersion),
+		NextUpstream:     lookup(r, proxyNextUpstream),
+		NextTries:        optional(r, proxyNextUpstreamTries),
+		NextTimeout:      optional(r, proxyNextUpstreamTimeout),
 	}
 }
 

@@ -86,7 +86,7 @@ func (c *checker) condition(args []string, block []directive) ([]directive, erro
 	}
 	decoded := checker{own: c.own, decoded: true} // it is compared, and goes nowhere
 	variable, err := decoded.variables(parts[0])
-	if variable = strings.NewReplacer("{", "", "}", "").Replace(variable); err != nil || !comparable.MatchString(variable) {
+	if variable = strings.NewReplacer("{", "", "}", "").Replace(variable); err != nil || !comparedVariable.MatchString(variable) {
 		return nil, fmt.Errorf("directive if: %.60q is not a variable that may be compared", parts[0])
 	}
 	words := []string{"if", "(" + variable, ")"}
@@ -105,7 +105,7 @@ func (c *checker) condition(args []string, block []directive) ([]directive, erro
 	return []directive{{words: words, block: checked}}, nil
 }
 
-var comparable = regexp.MustCompile(`^\$\w+$`)
+var comparedVariable = regexp.MustCompile(`^\$\w+$`)
 
 // parenthesized are the words between the parentheses of an if.
 func parenthesized(args []string) ([]string, bool) {

@@ -36,6 +36,10 @@ var features = []func(*task, *site){
 	(*task).protocol,
 	(*task).mirror,
 	(*task).snippet,
+	(*task).headers,
+	(*task).logs,
+	(*task).cookie,
+	(*task).errors,
 }
 
 // serverFeatures do the same for a host as a whole, after its locations.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
@@ -171,11 +172,31 @@ func (t *task) buffers(c *claim) annotation.Proxy {
 		t.problem(objectOf(c.ingress), t.o.AnnotationsPrefix+"/proxy-max-temp-file-size", "is less than proxy-buffer-size, which nginx refuses; both are left as in the ConfigMap")
 		p.MaxTempFileSize, p.BufferSize = "", ""
 	}
+	t.busyBuffers(c, &p)
+	if s.RetryNonIdempotent && p.NextUpstream != "" && p.NextUpstream != "off" && !strings.Contains(p.NextUpstream, "non_idempotent") {
+		p.NextUpstream += " non_idempotent"
+	}
 	if p.BufferSize != "" || p.BuffersNumber != 0 {
 		p.BufferSize = cmp.Or(p.BufferSize, s.ProxyBufferSize)
 		p.BuffersNumber = cmp.Or(p.BuffersNumber, s.ProxyBuffersNumber)
 	}
 	return p
+}
+
+// busyBuffers drops a size that nginx refuses beside the buffers. Where it is
+// the ConfigMap's, the location gets nginx's own, two buffers.
+func (t *task) busyBuffers(c *claim, p *annotation.Proxy) {
+	s := &t.result.Config.Settings
+	size, number := cmp.Or(p.BufferSize, s.ProxyBufferSize), cmp.Or(p.BuffersNumber, s.ProxyBuffersNumber)
+	switch busy := cmp.Or(p.BusyBuffersSize, s.ProxyBusyBuffersSize); {
+	case busy == "" || option.BusyBuffers(busy, number, size):
+	case p.BusyBuffersSize == "":
+		p.BusyBuffersSize = strconv.FormatInt(2*option.Bytes(size), 10)
+	default:
+		t.problem(objectOf(c.ingress), t.o.AnnotationsPrefix+"/proxy-busy-buffers-size",
+			"does not hold one buffer of proxy-buffer-size, or leaves none of them free, which nginx refuses; these are left as in the ConfigMap")
+		p.BusyBuffersSize, p.BufferSize, p.BuffersNumber = "", "", 0
+	}
 }
 
 // routeID is a digest: 96 bits, which nobody finds a second text for.

@@ -129,6 +129,17 @@ type Location struct {
 	// Pass is what is spoken to the endpoints.
 	Pass   Pass
 	Mirror Mirror
+	Cookie annotation.Cookie
+	// UpstreamHost and Connection are headers that endpoints see.
+	UpstreamHost string
+	Connection   string
+	NoAccessLog  bool
+	// Errors are the statuses whose page another backend writes; Intercept says
+	// that an endpoint's own are among them. ErrorPage says that requests may
+	// go there, for those or because nobody else is there.
+	Errors    option.List
+	Intercept bool
+	ErrorPage bool
 
 	// Phases are those in which the route has steps of its own.
 	Phases Phases
@@ -163,11 +174,14 @@ type Route struct {
 	CORS  CORS  `json:"cors,omitzero"`
 	Limit Limit `json:"limit,omitzero"`
 	// Any lets a request in that passes one of the checks of the access phase.
-	Any       bool      `json:"any,omitzero"`
-	Digest    Digest    `json:"digest,omitzero"`
-	ClientTLS ClientTLS `json:"clienttls,omitzero"`
-	Auth      Auth      `json:"auth,omitzero"`
-	Protocol  Protocol  `json:"protocol,omitzero"`
+	Any        bool        `json:"any,omitzero"`
+	Digest     Digest      `json:"digest,omitzero"`
+	ClientTLS  ClientTLS   `json:"clienttls,omitzero"`
+	Auth       Auth        `json:"auth,omitzero"`
+	Protocol   Protocol    `json:"protocol,omitzero"`
+	Errors     Errors      `json:"errors,omitzero"`
+	Headers    option.List `json:"headers,omitzero"`
+	RewriteLog bool        `json:"rewritelog,omitzero"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

@@ -78,6 +78,14 @@ type Settings struct {
 	ProxyNextUpstreamTries   int
 	ProxyNextUpstreamTimeout time.Duration
 	RetryNonIdempotent       bool
+	ProxyBusyBuffersSize     string // "": two buffers
+	ProxyHTTPVersion         string
+	ProxyCookieDomain        string // "": off
+	ProxyCookiePath          string
+
+	CustomHTTPErrors       option.List
+	ProxyInterceptErrors   bool
+	AllowedResponseHeaders option.List // in lower case
 
 	LimitRequestStatus    int
 	LimitConnectionStatus int

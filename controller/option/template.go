@@ -50,7 +50,7 @@ func means(name, variable string) bool {
 
 var variableName = regexp.MustCompile(`^(\{[a-z0-9_]+\}|[0-9]|[a-z_][a-z0-9_]*)`)
 
-var pathText = regexp.MustCompile("^[!#-&(-:<-\\[\\]-_a-z~]*$")
+var pathText = regexp.MustCompile(`^[!#-&(-:<-\[\]-_a-z~]*$`)
 
 // PathTemplate accepts a path with the numbers of groups, such as "/$1/x?a=$2".
 var PathTemplate = Check[List]{

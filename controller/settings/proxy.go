@@ -5,9 +5,6 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
-var nextUpstream = option.Words("error", "timeout", "invalid_header", "http_500", "http_502", "http_503", "http_504",
-	"http_403", "http_404", "http_429", "non_idempotent", "off")
-
 func readProxy(r *option.Reader, s *model.Settings) {
 	s.ProxyBodySize = size(r, "proxy-body-size", "1m", "The largest request body in bytes; a larger one gets a 413. 0 takes any.")
 	flag(r, "proxy-ssl-location-only", false, "Taken without effect: the proxy-ssl annotations of an Ingress always hold for its own paths alone.")
@@ -23,8 +20,33 @@ func readProxy(r *option.Reader, s *model.Settings) {
 		r.Reject("proxy-max-temp-file-size", "is less than proxy-buffer-size, which nginx refuses; 1024m is taken")
 		s.ProxyMaxTempFileSize = "1024m"
 	}
-	s.ProxyNextUpstream = text(r, "proxy-next-upstream", "error timeout", nextUpstream, "In which cases another endpoint is tried.")
+	s.ProxyNextUpstream = text(r, "proxy-next-upstream", "error timeout", option.NextUpstream, "In which cases another endpoint is tried.")
 	s.ProxyNextUpstreamTries = number(r, "proxy-next-upstream-tries", 3, 0, 1000, "How many endpoints are tried in all; 0 sets no limit.")
 	s.ProxyNextUpstreamTimeout = seconds(r, "proxy-next-upstream-timeout", 0, "How long endpoints may be tried in all; 0 sets no limit.")
 	s.RetryNonIdempotent = flag(r, "retry-non-idempotent", false, "Tries another endpoint for POST, LOCK and PATCH too.")
+	s.ProxyHTTPVersion = text(r, "proxy-http-version", "1.1", option.OneOf("1.0", "1.1"), "The version of HTTP in which an endpoint is asked.")
+	s.ProxyBusyBuffersSize = busyBuffersSize(r, s)
+	s.ProxyCookieDomain = on(text(r, "proxy-cookie-domain", "off", option.CookieDomain, "Replaces a domain in the cookies that endpoints set by another."))
+	s.ProxyCookiePath = on(text(r, "proxy-cookie-path", "off", option.CookiePath, "Replaces what a path starts with, in the cookies that endpoints set."))
+}
+
+func busyBuffersSize(r *option.Reader, s *model.Settings) string {
+	k := option.Key[string]{
+		Name: "proxy-busy-buffers-size", Doc: "How much of a response, in bytes, may be on its way to the client while the rest is still read.",
+		DefaultDoc: "two buffers", Check: option.SizeFrom(512, 1<<30),
+	}
+	size, ok := k.Lookup(r)
+	if ok && !option.BusyBuffers(size, s.ProxyBuffersNumber, s.ProxyBufferSize) {
+		r.Reject(k.Name, "does not hold one buffer of proxy-buffer-size, or leaves none of them free, which nginx refuses; two buffers are taken")
+		return ""
+	}
+	return size
+}
+
+// on is the value, and "" for off.
+func on(value string) string {
+	if value == "off" {
+		return ""
+	}
+	return value
 }

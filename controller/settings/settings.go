@@ -36,6 +36,7 @@ func read(r *option.Reader) model.Settings {
 	readUpstream(r, &s)
 	readProxy(r, &s)
 	readLimits(r, &s)
+	readErrors(r, &s)
 	readTLS(r, &s)
 	readHSTS(r, &s)
 	readAccess(r, &s)

@@ -5,6 +5,8 @@ func groups() []group {
 	return []group{
 		redirectGroup(),
 		pathsGroup(),
+		streamsGroup(),
+		proxyoptsGroup(),
 		canaryGroup(),
 		trafficGroup(),
 		corsGroup(),

@@ -14,6 +14,7 @@ function M.init(options)
     local balancer = require("sallyport.balancer")
     local certificate = require("sallyport.certificate")
     local control = require("sallyport.control")
+    local errors = require("sallyport.feature.errors")
     local phases = require("sallyport.phases")
     local retire = require("sallyport.retire")
 
@@ -30,6 +31,8 @@ function M.init(options)
     M.rewrite = phases.rewrite
     M.access = phases.access
     M.header = phases.header
+    M.errors = errors.rewrite
+    M.error_status = errors.status
 
     local release
     if options.limits then

@@ -23,8 +23,11 @@ local FEATURES = {
     "digest",
     "auth",
     "rewrite",
+    "rewritelog",
     "protocol",
     "balance",
+    "headers",
+    "errors",
 }
 
 local NAMES = { "rewrite", "access", "header", "log" }

@@ -1,0 +1,77 @@
+package build
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/option"
+	"github.com/sallyport-ingress/sallyport/controller/store"
+)
+
+// headers sets what endpoints see, which is structure, and what clients see,
+// which is data.
+func (t *task) headers(s *site) {
+	h := s.values.Headers
+	s.location.UpstreamHost = vhost(h.Vhost, s.route)
+	s.location.Connection = h.Connection
+	if h.Custom == "" {
+		return
+	}
+	list, reason := t.customHeaders(s, h.Custom)
+	if reason != "" {
+		t.problem(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/custom-headers", reason)
+	}
+	if list != "" {
+		s.route.Headers = list
+		s.location.Phases.Header = true
+	}
+}
+
+// vhost fills in what the text has of variables; all of them are known here.
+// The longer of two names that start alike comes first.
+func vhost(text string, r *model.Route) string {
+	return strings.NewReplacer("$namespace", r.Namespace, "$ingress_name", r.Ingress,
+		"$service_name", r.Service, "$service_port", r.Port).Replace(text)
+}
+
+// customHeaders are names and values in turn, and what is wrong with others.
+func (t *task) customHeaders(s *site, reference string) (list option.List, reason string) {
+	key := store.Key{Namespace: s.claim.ingress.Namespace, Name: reference}
+	if namespace, name, ok := strings.Cut(reference, "/"); ok {
+		key = store.Key{Namespace: namespace, Name: name}
+	}
+	if key.Namespace != s.claim.ingress.Namespace && !t.result.Config.Settings.AllowCrossNamespace {
+		return "", fmt.Sprintf("ConfigMap %s is of another namespace, which the ConfigMap key allow-cross-namespace-resources does not allow", key)
+	}
+	if !slices.Contains(t.result.Wanted.ConfigMaps, key) {
+		t.result.Wanted.ConfigMaps = append(t.result.Wanted.ConfigMaps, key)
+	}
+	from := t.s.ConfigMaps[key]
+	if from == nil {
+		return "", fmt.Sprintf("ConfigMap %s does not exist, or may not be read", key)
+	}
+	allowed := t.result.Config.Settings.AllowedResponseHeaders.All()
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(from.Data)) {
+		value := strings.TrimSpace(from.Data[name])
+		switch {
+		case !slices.Contains(allowed, strings.ToLower(name)):
+			reason = fmt.Sprintf("header %.80q of ConfigMap %s is not in the ConfigMap key global-allowed-response-headers; it is left out", name, key)
+		case !plainValue(value):
+			reason = fmt.Sprintf("header %.80q of ConfigMap %s has an empty value, one longer than %d bytes, or control characters; it is left out", name, key, maxHeader)
+		default:
+			texts = append(texts, name, value)
+		}
+	}
+	return option.ListOf(texts...), reason
+}
+
+// maxHeader is the most bytes of one header, many times those of a long policy.
+const maxHeader = 4096
+
+func plainValue(s string) bool {
+	return s != "" && len(s) <= maxHeader && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}
