@@ -75,7 +75,7 @@ func keysOf(prefix string) authKeys {
 		},
 		cacheKey: option.Key[option.List]{
 			Name: prefix + "cache-key", Risk: option.Medium, DefaultDoc: "nothing is cached", Check: authCacheKey,
-			Doc: "Remembers answers under this text, for each Ingress and URL by itself. Whoever has the same text is taken for the same client. " +
+			Doc: "Remembers answers under this text, for each path of an Ingress and each URL by itself. Whoever has the same text is taken for the same client. " +
 				"An answer with Set-Cookie, or whose Cache-Control forbids it, is not remembered.",
 		},
 		cacheFor: option.Key[option.List]{

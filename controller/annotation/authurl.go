@@ -93,7 +93,7 @@ var authURL = option.Check[AuthURL]{
 			return AuthURL{}, fmt.Errorf("%.80q has characters that a path or arguments have not", rest)
 		case rest == "" || rest[0] == '?':
 			rest = "/" + rest
-		case rest[0] == '$' && !regexp.MustCompile(`^\$(request_uri\b|\{request_uri\})`).MatchString(rest):
+		case rest[0] != '/' && !regexp.MustCompile(`^\$(request_uri\b|\{request_uri\})`).MatchString(rest):
 			return AuthURL{}, fmt.Errorf("%.80q does not begin with a slash or $request_uri", rest)
 		}
 		var err error

@@ -30,7 +30,7 @@ var (
 	}
 	authSnippet = option.Key[option.List]{
 		Name: "auth-snippet", Check: snippetCheck(inAuth), DefaultDoc: "none", Risk: option.Critical,
-		Doc: "nginx directives for the location that asks `auth-url`." + snippetDoc,
+		Doc: "nginx directives for the request to the server of `auth-url`: its headers, by `proxy_set_header`. Another directive closes the location with 503, for no location of nginx's asks." + snippetDoc,
 	}
 	streamSnippet = option.Key[option.List]{
 		Name: "stream-snippet", Check: snippetCheck(inStream), DefaultDoc: "none", Risk: option.Critical,

@@ -12,9 +12,12 @@ import (
 	"strings"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
+
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
+	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
 // auth has another server asked who comes in. Where it can't be set up, nobody
@@ -41,6 +44,10 @@ func (t *task) auth(s *site) {
 		return
 	}
 	data.Set = set
+	if err := authSnippet(s, &data); err != nil {
+		t.closed(s, "auth-snippet", err.Error())
+		return
+	}
 	if a.Signin != "" && !hasParam(a.Signin, a.Param) {
 		data.Param = a.Param
 	}
@@ -87,6 +94,17 @@ func (t *task) authTarget(s *site, u annotation.AuthURL, key string, data *model
 		}
 		return ""
 	}
+	if _, err := netip.ParseAddr(u.Host); err != nil {
+		data.Name = u.Host
+	}
+	if ref, ok := t.serviceOf(u); ok {
+		if reason := t.missing(ref); reason != "" {
+			t.problem(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/"+key, reason+"; requests get a 500")
+		}
+		t.backend(ref)
+		data.Backend = ref.ID()
+		return ""
+	}
 	addresses, reason := t.resolve(u.Host)
 	if reason != "" {
 		t.problem(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/"+key, reason+"; requests get a 500")
@@ -97,10 +115,21 @@ func (t *task) authTarget(s *site, u annotation.AuthURL, key string, data *model
 	}
 	data.Backend = model.BackendID("auth:" + u.Host + ":" + strconv.Itoa(u.Number()))
 	t.result.Config.Backends[data.Backend] = backendOf(list)
-	if _, err := netip.ParseAddr(u.Host); err != nil {
-		data.Name = u.Host
-	}
 	return ""
+}
+
+// serviceOf is the Service that a name of the cluster's DNS means, where it is
+// known: its endpoints are asked without DNS, and change as they do. Other names
+// are looked up.
+func (t *task) serviceOf(u annotation.AuthURL) (BackendRef, bool) {
+	name, isService := strings.CutSuffix(strings.TrimSuffix(u.Host, ".cluster.local"), ".svc")
+	labels := strings.Split(name, ".")
+	if !isService || len(labels) != 2 {
+		return BackendRef{}, false
+	}
+	key := store.Key{Namespace: labels[1], Name: labels[0]}
+	port := networkingv1.ServiceBackendPort{Number: int32(u.Number())}
+	return BackendRef{Service: key, Port: port}, t.s.Services[key] != nil
 }
 
 // authHeaders are more headers for the server, of a ConfigMap.
@@ -142,9 +171,10 @@ func hasParam(url option.List, name string) bool {
 	return slices.ContainsFunc(strings.Split(query, "&"), func(p string) bool { return strings.HasPrefix(p, name+"=") })
 }
 
-// authScope is one for each Ingress and each way in which it asks.
+// authScope is one for each location of an Ingress and each way in which it asks:
+// what lets a client into one path does not let it into another.
 func authScope(s *site, data model.Auth) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%#v", s.claim.ingress.Namespace, s.claim.ingress.Name, data))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%q\x00%#v\x00%#v", s.claim.ingress.Namespace, s.claim.ingress.Name, s.host.name, s.slot, data))
 	return hex.EncodeToString(sum[:12])
 }
 
@@ -158,4 +188,22 @@ func (t *task) authTimes(s *site, data *model.Auth) {
 	} {
 		*to = int(d.Milliseconds())
 	}
+}
+
+// authSnippet takes the headers out of the directives for the location that
+// asks. There is no such location, so others have no place.
+func authSnippet(s *site, data *model.Auth) error {
+	all := data.Set.All()
+	for _, words := range annotation.Directives(s.values.Snippet.Auth) {
+		if len(words) != 3 || words[0] != "proxy_set_header" {
+			return fmt.Errorf("has a directive other than proxy_set_header, for which there is no place: %.40q", words)
+		}
+		texts, err := annotation.AuthHeader(words[1], words[2])
+		if err != nil {
+			return err
+		}
+		all = append(all, texts...)
+	}
+	data.Set = option.ListOf(all...)
+	return nil
 }

@@ -67,3 +67,22 @@ func TestGlobalAuthCloses(t *testing.T) {
 		}
 	}
 }
+
+// A snippet's headers are sent; what else it says closes the site.
+func TestAuthSnippet(t *testing.T) {
+	settings := map[string]string{"annotations-risk-level": "Critical", "allow-snippet-annotations": "true"}
+	for snippet, want := range map[string]string{
+		"proxy_set_header X-A b$host;": "#X-A,=b,host", "proxy_read_timeout 5s;": "closed", "set $a b;": "closed",
+	} {
+		config := builtWith(map[string]string{"auth-url": "http://10.0.0.1/", "auth-snippet": snippet}, settings)
+		got := "closed"
+		for _, route := range config.Routes {
+			if route.Host == "a.example.org" {
+				got = route.Auth.Set.String()
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", snippet, got, want)
+		}
+	}
+}

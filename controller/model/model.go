@@ -177,11 +177,11 @@ type Route struct {
 	Any        bool        `json:"any,omitzero"`
 	Digest     Digest      `json:"digest,omitzero"`
 	ClientTLS  ClientTLS   `json:"clienttls,omitzero"`
+	Auth       Auth        `json:"auth,omitzero"`
 	Protocol   Protocol    `json:"protocol,omitzero"`
 	Errors     Errors      `json:"errors,omitzero"`
 	Headers    option.List `json:"headers,omitzero"`
 	RewriteLog bool        `json:"rewritelog,omitzero"`
-	Auth       Auth        `json:"auth,omitzero"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

@@ -197,6 +197,8 @@ func authGroup() group {
 		proof{keys: []string{"auth-method"}, annotations: at("/200", "auth-method", "POST"), probes: []probe{
 			asksWith(get, func(r *http.Request) string { return r.Method + r.Header.Get("X-Original-Method") }, "web POSTGET"),
 		}},
+		// CVE-2026-24513: whoever answers in the place of a 401, nobody is let in.
+		proof{annotations: at("/401", "custom-http-errors", "401,403", "default-backend", "other"), probes: []probe{gets("/", "401")}},
 		// CVE-2026-1580.
 		proof{keys: []string{"auth-method"}, annotations: at("/200", "auth-method", "GET; return 200 x"), probes: []probe{gets("/", "503")}},
 		proof{keys: []string{"auth-signin"}, annotations: at("/401", "auth-signin", "https://$host/login?a=b"), probes: []probe{

@@ -14,6 +14,7 @@ func groups() []group {
 		accessGroup(),
 		authGroup(),
 		globalAuthGroup(),
+		hostileAuthGroup(),
 		basicAuthGroup(),
 		clientTLSGroup(),
 		protocolGroup(),

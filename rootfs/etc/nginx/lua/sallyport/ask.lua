@@ -12,22 +12,23 @@ local find, lower, match, sub = string.find, string.lower, string.match, string.
 local MOST_HEAD = 65536
 local MOST_BODY = 65536
 local MOST_TRIES = 3
+-- The most answers that are not final, such as 103, before one that is.
+local MOST_EARLY = 8
 
 -- receive_head returns the header's text and the beginning of the body. The
 -- third result says of an error that nothing came.
-local function receive_head(sock)
-    local text = ""
-    repeat
+local function receive_head(sock, text)
+    while #text <= MOST_HEAD do
+        local stop, last = find(text, "\n\r?\n")
+        if stop then
+            return sub(text, 1, stop), sub(text, last + 1)
+        end
         local chunk, err = sock:receiveany(8192)
         if not chunk then
             return nil, err, text == ""
         end
         text = text .. chunk
-        local stop, last = find(text, "\n\r?\n")
-        if stop then
-            return sub(text, 1, stop), sub(text, last + 1)
-        end
-    until #text > MOST_HEAD
+    end
     return nil, "its header is too long"
 end
 
@@ -57,15 +58,24 @@ end
 -- receive returns the first answer that is final, and the beginning of its
 -- body.
 local function receive(sock)
-    local text, rest, nothing = receive_head(sock)
-    if not text then
-        return nil, rest, nothing
+    local rest = ""
+    for try = 1, MOST_EARLY do
+        local text, after, nothing = receive_head(sock, rest)
+        if not text then
+            return nil, after, nothing and try == 1
+        end
+        local answer, err = parse(text)
+        if not answer then
+            return nil, err
+        end
+        if answer.status >= 200 then
+            return answer, after
+        elseif answer.status == 101 then
+            return nil, "it answered 101"
+        end
+        rest = after
     end
-    local answer, err = parse(text)
-    if answer and answer.status < 200 then
-        return nil, "it answered " .. answer.status
-    end
-    return answer, answer and rest or err
+    return nil, "it does not come to an answer"
 end
 
 -- finished reads the rest of a body, and says whether the connection can be

@@ -27,6 +27,8 @@ local function plain(name)
     return (gsub(lower(name), "_", "-"))
 end
 
+M.plain = plain
+
 local function escape_byte(c)
     return ("%%%02X"):format(c:byte())
 end
@@ -55,7 +57,7 @@ end
 
 -- asked_for is what the client asked for, as one URL.
 local function asked_for()
-    return var.scheme .. "://" .. (var.http_host or var.host) .. var.request_uri
+    return var.scheme .. "://" .. words.authority() .. var.request_uri
 end
 
 --- writer returns a function that writes the request to the server. value is
@@ -94,7 +96,7 @@ function M.writer(value)
             ["X-Real-IP"] = var.remote_addr,
             ["X-Forwarded-For"] = var.remote_addr,
             ["X-Forwarded-Proto"] = var.scheme,
-            ["X-Forwarded-Host"] = var.http_host or var.host,
+            ["X-Forwarded-Host"] = words.authority(),
             ["X-Scheme"] = var.scheme,
             ["X-Auth-Request-Redirect"] = redirect and redirect() or var.request_uri,
             ["X-Request-ID"] = var.req_id,

@@ -11,7 +11,8 @@ local var = ngx.var
 -- The features, in the order of their steps. Each is a field of the route's
 -- item and a module sallyport.feature.NAME with
 --   prepare(value, route) → { rewrite = f, access = f, header = f, log = f }
--- where each f, of the route, is a step in that phase. A step that answers the
+-- where each f, of the route and of whether a step before it let the request in,
+-- is a step in that phase. A step that answers the
 -- request by itself ends it with ngx.exit or ngx.redirect.
 local FEATURES = {
     "redirect",
@@ -52,7 +53,7 @@ local function run(phase)
     local list = (route.steps or compile(route))[phase]
     local granted
     for i = 1, #list do
-        granted = list[i](route) or granted
+        granted = list[i](route, granted) or granted
     end
     return route, granted
 end

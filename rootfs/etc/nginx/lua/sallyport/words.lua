@@ -19,8 +19,24 @@ function M.visible(text)
     return text
 end
 
--- Variables that nginx has not.
+--- authority is the Host that the client named, with its port. A request line
+-- may name another one, by which nginx then chose the server: that one counts, or
+-- a client could have itself asked about for one host and be served by another.
+function M.authority()
+    local named, host = var.http_host, var.host
+    if named then
+        local bare = named:match("^%[[^]]*%]") or named:match("^[^:]*")
+        if bare:lower():gsub("%.$", "") == host then
+            return named
+        end
+    end
+    return host
+end
+
+-- Variables that nginx has not, or that need not be those of the server.
 local COMPUTED = {
+    http_host = M.authority,
+    best_http_host = M.authority,
     escaped_request_uri = function()
         return ngx.escape_uri(var.request_uri)
     end,

@@ -19,6 +19,8 @@ for status in ("200 201 204 206 301 302 303 304 307 308"):gmatch("%d+") do
     COOKIE_STATUSES[tonumber(status)] = true
 end
 
+local plain = authrequest.plain
+
 local function target_of(value)
     local own, backend = value.own, value.backend
     return {
@@ -64,14 +66,21 @@ local function remembered(key)
 end
 
 -- clear takes what only the server may say out of the request, under each name
--- by which endpoints may know it.
+-- by which endpoints may know it: X_A-B is X-A-B to many.
 local function clear(names)
-    for i = 1, #names do
-        local name = names[i]
-        ngx.req.clear_header(name)
-        ngx.req.clear_header((gsub(name, "-", "_")))
-        ngx.req.clear_header((gsub(name, "_", "-")))
+    if not next(names) then
+        return
     end
+    for name in pairs(ngx.req.get_headers(0, true)) do
+        if names[plain(name)] then
+            ngx.req.clear_header(name)
+        end
+    end
+end
+
+-- measured writes a part of a key so that no two lists of parts give one text.
+local function measured(text)
+    return #text .. ":" .. text
 end
 
 local function refuse(why)
@@ -87,7 +96,7 @@ local function signin_of(value)
     return function()
         local text = url()
         if param then
-            local host = gsub(ngx.escape_uri(var.http_host or var.host), "%%3A", ":")
+            local host = gsub(ngx.escape_uri(words.authority()), "%%3A", ":")
             text = text .. (find(text, "?", 1, true) and "&" or "?") .. param .. "="
                 .. var.scheme .. "://" .. host .. ngx.escape_uri(var.request_uri)
         end
@@ -99,8 +108,13 @@ end
 --- prepare: value is model.Auth.
 function M.prepare(value, route)
     local write, target, signin = authrequest.writer(value), target_of(value), signin_of(value)
-    local cache_key = value.cacheKey and words.compile(value.cacheKey)
-    local names = value.headers or {}
+    local cache_key = value.cacheKey and words.compile(value.cacheKey, measured)
+    local names, ours = value.headers or {}, {}
+    for _, name in ipairs(names) do
+        ours[plain(name)] = true
+    end
+    -- Either this or a digest is enough.
+    local either = route.value.any and route.value.digest
     value.seconds = {}
     for _, text in ipairs(value.cacheFor or {}) do
         local status, seconds = text:match("^(%d+)=([%d.]+)$")
@@ -114,7 +128,7 @@ function M.prepare(value, route)
         if not ctx.auth_text then
             ctx.auth_text = write()
             ctx.auth_key = cache_key and ngx.sha1_bin(value.scope .. cache_key())
-            clear(names)
+            clear(ours)
         end
         return ctx
     end
@@ -133,7 +147,10 @@ function M.prepare(value, route)
         return answer, err
     end
 
-    local function access()
+    local function access(_, granted)
+        if either and granted then
+            return true
+        end
         if var.http_x_sallyport_auth then
             return refuse("the server is asked about its own requests")
         end
@@ -145,6 +162,9 @@ function M.prepare(value, route)
         local status, header = answer.status, answer.header
         ctx.auth_cookies = header["set-cookie"]
         if status >= 200 and status < 300 then
+            if either then
+                ngx.header["WWW-Authenticate"] = nil
+            end
             for i = 1, #names do
                 local list = header[lower(names[i])]
                 if list then
@@ -155,10 +175,13 @@ function M.prepare(value, route)
         elseif status == 401 and signin then
             return signin()
         elseif status == 401 then
-            ngx.header["WWW-Authenticate"] = header["www-authenticate"]
+            if header["www-authenticate"] or not either then
+                ngx.header["WWW-Authenticate"] = header["www-authenticate"]
+            end
             return ngx.exit(401)
         elseif status == 403 then
-            return ngx.exit(403)
+            -- The digest may still be given, as nginx has it for passwords.
+            return ngx.exit(either and 401 or 403)
         end
         return refuse("it answered " .. status)
     end

@@ -134,6 +134,9 @@ function M.prepare(value, route)
     local function ask(stale)
         ngx.header["WWW-Authenticate"] = ('Digest realm="%s", qop="auth", algorithm=MD5, nonce="%s"%s'):format(
             realm, nonce(scope), stale and ", stale=true" or "")
+        if route.value.any and route.value.auth then
+            return false -- the other server says
+        end
         return ngx.exit(401)
     end
 
