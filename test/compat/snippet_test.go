@@ -3,6 +3,7 @@ package compat
 import (
 	"fmt"
 	"net/http"
+	"testing"
 
 	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
@@ -10,8 +11,21 @@ import (
 func snippetGroup() group {
 	return group{
 		name: "snippet", settings: map[string]string{"allow-snippet-annotations": "true", "annotations-risk-level": "Critical"},
+		// It lets those in that come with what the snippet says.
+		objects: func(t *testing.T, _ *site) string {
+			cluster.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("X-Tenant") != "shop" {
+					w.WriteHeader(http.StatusForbidden)
+				}
+			}), "10.244.98.20:8080")
+			return ""
+		},
 		cases: []proof{
 			{
+				keys:        []string{"auth-snippet"},
+				annotations: map[string]string{"auth-url": "http://10.244.98.20:8080/", "auth-snippet": "proxy_set_header X-Tenant shop;"},
+				probes:      []probe{gets("/", "web")},
+			}, {
 				keys: []string{"configuration-snippet"},
 				annotations: map[string]string{"configuration-snippet": "set $who \"a;b}\";\nmore_set_headers \"X-Who: $who\"; proxy_set_header X-From $remote_addr;\n" +
 					"if ($http_x_stop = \"\") { set $go 1; }\nif ($http_x_stop) { return 418; }"},

@@ -1,13 +1,17 @@
 package compat
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
@@ -103,6 +107,29 @@ func deaf(t *testing.T, address string, after time.Duration) {
 	}()
 }
 
+// silent is an address whose queue of connections is full: the kernel drops
+// what else comes.
+func silent(t *testing.T, address string, port int) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	at := unix.SockaddrInet4{Port: port, Addr: netip.MustParseAddr(address).As4()}
+	if err := errors.Join(unix.Bind(fd, &at), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		conn, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", address, port), 500*time.Millisecond)
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	t.Fatal("the kernel goes on taking connections")
+}
+
 func streamsGroup() group {
 	pour := pourer{signals{make(chan string, 1000)}}
 	door := gate{signals{make(chan string, 1000)}}
@@ -158,6 +185,15 @@ func streamsGroup() group {
 				return short(c.do(cluster.Request{Method: "POST", URL: "http://HOST/", Body: strings.Repeat("x", large)}))
 			}, "504"}},
 		}, {
+			// Within 3 s another endpoint is tried: time for it is left only where the
+			// one that takes no connection is given up sooner than after 5 s.
+			keys:        []string{"proxy-connect-timeout"},
+			annotations: map[string]string{"proxy-connect-timeout": "1", "proxy-next-upstream-timeout": "3"}, service: "silent",
+			probes: []probe{{"one of two takes no connections", func(c client) string {
+				// Of three requests one worker has two, and asks each endpoint first.
+				return short(c.get("/")) + " " + short(c.get("/")) + " " + short(c.get("/"))
+			}, "200 200 200"}},
+		}, {
 			keys: []string{"proxy-next-upstream"}, annotations: map[string]string{"proxy-next-upstream": "error http_502"}, service: "bad",
 			probes: []probe{{"one of two is bad", all, "200"}},
 		}, {
@@ -176,11 +212,13 @@ func streamsGroup() group {
 		for i, h := range []http.Handler{pour, door, good, bad} {
 			cluster.Serve(t, h, s.address(10+i)+":8080")
 		}
+		silent(t, s.address(22), 8080)
 		deaf(t, s.address(20)+":8080", 3*time.Second)
 		deaf(t, s.address(21)+":8080", 2*time.Second)
 		return strings.Join([]string{
 			service("pour", s.address(10)), service("gate", s.address(11)), service("bad", s.address(12), s.address(13)), service("half", s.address(12), s.address(30)),
 			service("deaf", s.address(20)), service("late", s.address(12), s.address(21)),
+			service("silent", s.address(12), s.address(22)),
 		}, "---\n")
 	}}
 }
