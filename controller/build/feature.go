@@ -39,6 +39,7 @@ var features = []func(*task, *site){
 	(*task).headers,
 	(*task).logs,
 	(*task).cookie,
+	(*task).tracing,
 	(*task).errors,
 }
 

@@ -182,6 +182,7 @@ type Route struct {
 	Errors     Errors      `json:"errors,omitzero"`
 	Headers    option.List `json:"headers,omitzero"`
 	RewriteLog bool        `json:"rewritelog,omitzero"`
+	Tracing    Tracing     `json:"tracing,omitzero"`
 }
 
 // A Backend is the addresses behind one port of a Service. Nothing else may

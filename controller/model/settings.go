@@ -102,6 +102,9 @@ type Settings struct {
 	SSLBufferSize      string
 	SSLRejectHandshake bool
 
+	OpenTelemetry     bool
+	TrustIncomingSpan bool
+
 	HSTS                  bool
 	HSTSMaxAge            int // seconds
 	HSTSIncludeSubdomains bool

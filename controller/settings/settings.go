@@ -42,5 +42,6 @@ func read(r *option.Reader) model.Settings {
 	readAccess(r, &s)
 	readAuth(r, &s)
 	readPolicy(r, &s)
+	readTracing(r, &s)
 	return s
 }

@@ -5,6 +5,7 @@ func groups() []group {
 	return []group{
 		redirectGroup(),
 		pathsGroup(),
+		tracingGroup(),
 		streamsGroup(),
 		proxyoptsGroup(),
 		canaryGroup(),

@@ -23,6 +23,7 @@ local FEATURES = {
     "limit",
     "digest",
     "auth",
+    "tracing",
     "rewrite",
     "rewritelog",
     "protocol",
