@@ -30,7 +30,11 @@ func (t *task) ingress(current *networkingv1.Ingress) {
 		ing, values = good, t.annotationsOf(good)
 	}
 	fallback := t.fallback(ing, values)
-	if fallback != nil && len(ing.Spec.Rules) == 0 && !values.Canary.Enabled {
+	if fallback != nil && values.Canary.Enabled {
+		t.problem(objectOf(ing), "spec.defaultBackend", "has no effect: a canary takes requests of paths alone")
+		fallback = nil
+	}
+	if fallback != nil && len(ing.Spec.Rules) == 0 {
 		h := t.host("")
 		h.owned(keyOf(ing))
 		t.fallbackOf(h, fallback)

@@ -79,7 +79,8 @@ var cookiePath = regexp.MustCompile("^/[-!$&()*+./0-9:=@A-Z_a-z~%]*$")
 func (t *task) traffic(s *site) {
 	settings := &t.result.Config.Settings
 	v := &s.values.Balance
-	if v.ServiceOnly.Or(settings.ServiceUpstream) {
+	only := v.ServiceOnly.Or(settings.ServiceUpstream)
+	if only {
 		s.claim.backend.Cluster = t.hasClusterIP(s.claim.backend)
 		s.route.Backend = s.claim.backend.ID()
 	}
@@ -96,12 +97,13 @@ func (t *task) traffic(s *site) {
 		s.location.Phases.Log = true
 	}
 	if bird := s.claim.canary; bird != nil {
-		c := bird.values.Canary
+		c, backend := bird.values.Canary, bird.backend
+		backend.Cluster = only && t.hasClusterIP(backend)
 		s.route.Canary = model.Canary{
-			Backend: bird.backend.ID(), Header: c.Header, Value: c.Value, Pattern: c.Pattern, Cookie: c.Cookie,
+			Backend: backend.ID(), Header: c.Header, Value: c.Value, Pattern: c.Pattern, Cookie: c.Cookie,
 			Weight: c.Weight, Total: max(c.Total, 1),
 		}
-		t.backend(bird.backend)
+		t.backend(backend)
 	}
 }
 

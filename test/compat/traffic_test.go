@@ -33,6 +33,18 @@ func shares(n int, header http.Header) func(c client) string {
 // once in 10^11.
 const often = 64
 
+// fifth says whether about a fifth of 1,000 requests go to the canary. Of a true
+// fifth, less than one in 10^10 such counts is beyond 110 to 295.
+func fifth(c client) string {
+	count := 0
+	for range 1000 {
+		if short(c.get("/")) == "other" {
+			count++
+		}
+	}
+	return fmt.Sprint(count >= 110 && count <= 295)
+}
+
 func withHeader(name, value string) http.Header { return http.Header{name: {value}} }
 
 func canaryGroup() group {
@@ -60,6 +72,9 @@ spec:
 		{
 			keys: []string{"canary-weight"}, annotations: canary("canary-weight", "50"),
 			probes: []probe{ask("by weight", nil, "both")},
+		}, {
+			keys: []string{"canary-weight"}, annotations: canary("canary-weight", "20"),
+			probes: []probe{{"a fifth", fifth, "true"}},
 		}, {
 			keys: []string{"canary-weight-total"}, annotations: canary("canary-weight", "100", "canary-weight-total", "200"),
 			probes: []probe{ask("by weight", nil, "both")},
@@ -158,6 +173,8 @@ func trafficGroup() group {
 		}
 	}
 	const oldChrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/60.0.3112.90 Safari/537.36"
+	const iOS12 = "Mozilla/5.0 (iPhone; CPU iPhone OS 12_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/12.1.2 Mobile/15E148 Safari/604.1"
+	const mac = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_14_6) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/12.1.2 Safari/605.1.15"
 	return group{name: "traffic", cases: []proof{
 		{
 			keys: []string{"affinity"}, annotations: sticky(), paths: []string{"Prefix /shop"}, service: "pool",
@@ -174,7 +191,17 @@ func trafficGroup() group {
 			keys:        []string{"session-cookie-conditional-samesite-none"},
 			annotations: sticky("session-cookie-samesite", "None", "session-cookie-conditional-samesite-none", "true"),
 			paths:       []string{"Prefix /shop"}, service: "pool",
-			probes: []probe{{"old", attributes(oldChrome), "INGRESSCOOKIE: Path=/shop, HttpOnly"}, {"new", attributes("Mozilla/5.0"), "INGRESSCOOKIE: Path=/shop, HttpOnly, SameSite=None"}},
+			probes: []probe{
+				{"old", attributes(oldChrome), "INGRESSCOOKIE: Path=/shop, HttpOnly"},
+				{"iOS 12", attributes(iOS12), "INGRESSCOOKIE: Path=/shop, HttpOnly"},
+				{"iOS 13", attributes(strings.Replace(iOS12, "OS 12_4", "OS 13_4", 1)), "INGRESSCOOKIE: Path=/shop, HttpOnly, SameSite=None"},
+				{"macOS 10.14", attributes(mac), "INGRESSCOOKIE: Path=/shop, HttpOnly"},
+				{"macOS 10.15", attributes(strings.Replace(mac, "10_14", "10_15", 1)), "INGRESSCOOKIE: Path=/shop, HttpOnly, SameSite=None"},
+				{"new", attributes("Mozilla/5.0"), "INGRESSCOOKIE: Path=/shop, HttpOnly, SameSite=None"},
+				// What would keep a worker busy for minutes, were it matched by patterns.
+				{"hostile", attributes(strings.Repeat("iP", 600) + strings.Repeat("; CPU ", 400) + strings.Repeat("OS 12", 600)), "INGRESSCOOKIE: Path=/shop, HttpOnly, SameSite=None"},
+				{"hostile mac", attributes("Macintosh;" + strings.Repeat("Mac OS X 10_14", 200) + "AppleWebKit/" + strings.Repeat("Version/", 500)), "INGRESSCOOKIE: Path=/shop, HttpOnly, SameSite=None"},
+			},
 		}, {
 			// The cookie of a persistent session tells the endpoint: all clients of
 			// one endpoint have the same.
@@ -199,6 +226,13 @@ func trafficGroup() group {
 				}
 				return fmt.Sprint(len(values))
 			}, "1"}},
+		}, {
+			// So it is in balanced mode: of many keys, those of the one that refuses are
+			// replaced, once.
+			keys:        []string{"session-cookie-change-on-failure"},
+			annotations: sticky("session-cookie-change-on-failure", "true"),
+			paths:       []string{"Prefix /shop"}, service: "half",
+			probes: []probe{{"keys", replaced, "some, once"}},
 		}, {
 			keys: []string{"upstream-hash-by"}, annotations: map[string]string{"upstream-hash-by": "$request_uri"}, service: "pool",
 			probes: []probe{{"one key", endpointsOf(30, func(int) string { return "/a" }), "1"}, {"many keys", endpointsOf(60, func(i int) string { return fmt.Sprintf("/%d", i) }), "3"}},
@@ -237,6 +271,30 @@ func trafficGroup() group {
 			service("pool", pool...), service("half", s.address(13), s.address(14)), fronted, service("uneven", s.address(17), s.address(18)),
 		}, "---\n")
 	}}
+}
+
+// replaced says which of many keys a client gets another one for, and whether
+// that one stays.
+func replaced(c client) string {
+	ask := func(cookie string) string {
+		set := c.do(cluster.Request{URL: "http://HOST/shop", Header: withHeader("Cookie", cookie)}).Header.Get("Set-Cookie")
+		cookie, _, _ = strings.Cut(set, ";")
+		return cookie
+	}
+	_, tag, _ := strings.Cut(ask("a=b"), "|")
+	times := 0
+	for i := range 40 {
+		if other := ask(fmt.Sprintf("INGRESSCOOKIE=key%d|%s", i, tag)); other != "" {
+			times++
+			if again := ask(other); again != "" {
+				return "some, and again"
+			}
+		}
+	}
+	if times == 0 || times == 40 {
+		return fmt.Sprint(times, " of 40")
+	}
+	return "some, once"
 }
 
 // endpointsOf says how many endpoints answered n requests.

@@ -31,6 +31,7 @@ local backends = {} -- by backend id: { epoch, text, size, next, more, [1..size]
 -- begins anew at each push, the first endpoint would get the most requests.
 local function fill(backend, key, text)
     local order, count = schedule.order(routes.decode(key, text).endpoints)
+    choice.keep(backend, order)
     for i = 1, math.max(#order, backend.size) do
         backend[i] = order[i]
     end
@@ -84,16 +85,21 @@ local function renew(route)
     end
 end
 
--- another returns an endpoint that the request has not tried yet, or any.
-local function another(backend)
+-- untried says whether the request has not tried an endpoint yet.
+local function untried(peer)
     -- nginx parts them by commas, and by a colon before the try at hand, which has
     -- no address yet.
     local tried = ", " .. (var.upstream_addr or ""):gsub(" : ", ", ") .. ", "
+    return not tried:find(", " .. peer.address .. ":" .. peer.port .. ", ", 1, true)
+end
+
+-- another returns an endpoint that the request has not tried yet, or any.
+local function another(backend)
     local i = backend.next
     for _ = 1, backend.size do
         local peer = backend[i]
         i = i % backend.size + 1
-        if not tried:find(", " .. peer.address .. ":" .. peer.port .. ", ", 1, true) then
+        if untried(peer) then
             backend.next = i
             return peer
         end
@@ -114,20 +120,21 @@ local function special(route)
         var.proxy_alternative_upstream_name = backend.id:gsub("/", "-")
     end
     local size = backend.size
+    ctx.peer = nil
     if size == 0 then
         set_current_peer(unavailable)
         return
     end
     local peer
     if failed and size > 1 then
-        peer = another(backend)
-        choice.moved(route, backend, peer)
+        peer = choice.redrawn(route, backend, untried) or another(backend)
     else
         peer = choice.peer(route, backend)
         if not failed and size > 1 then
             set_more_tries(backend.more)
         end
     end
+    ctx.peer = peer
     if not set_current_peer(peer.address, peer.port) then
         set_current_peer(unavailable)
     end

@@ -14,6 +14,10 @@ local random = math.random
 -- How long a measured time counts, in seconds: after it, it weighs a third.
 local DECAY_SECONDS = 10
 
+-- How many keys are drawn to find one whose endpoint has not been tried: each
+-- costs a look at all endpoints.
+local MAX_DRAWS = 32
+
 --- prepare returns what a route's item says of choosing, or nil.
 function M.prepare(value)
     if not (value.canary or value.affinity or value.balance) then
@@ -148,49 +152,66 @@ function M.peer(route, backend)
     return backend[i]
 end
 
---- moved is told that another endpoint is tried than the first one.
-function M.moved(route, backend, peer)
+--- redrawn returns an endpoint that the request has not tried, and gives the
+-- client its key for good; nil where it may not, or finds none.
+function M.redrawn(route, backend, untried)
     local affinity = route.choice.affinity
     if not affinity or not affinity.changeOnFailure then
-        return
+        return nil
     end
-    if affinity.persistent then
-        return session.write(affinity, identity(peer), backend.id)
-    end
-    -- A key whose endpoint is this one, if a few tries find it.
-    for _ = 1, 8 * backend.size do
-        local key = session.fresh()
-        if backend[hash.choose(key, seeds_of(backend), backend.size)] == peer then
-            return session.write(affinity, key, backend.id)
+    for _ = 1, MAX_DRAWS do
+        local key, peer
+        if affinity.persistent then
+            peer = backend[random(backend.size)]
+            key = identity(peer)
+        else
+            key = session.fresh()
+            peer = backend[hash.choose(key, seeds_of(backend), backend.size)]
+        end
+        if untried(peer) then
+            session.write(affinity, key, backend.id)
+            return peer
         end
     end
 end
 
 -- measure takes note of how long an endpoint took.
-local function measure(backend, address, seconds)
+local function measure(backend, peer, seconds)
+    local now = ngx.now()
+    local old = math.exp(((peer.touched or 0) - now) / DECAY_SECONDS)
+    peer.ewma = peer.ewma and peer.ewma * old + seconds * (1 - old) or seconds
+    peer.touched = now
+    backend.measured = true
+end
+
+--- keep hands what was measured of a backend's endpoints on to those that stay.
+function M.keep(backend, order)
+    if not backend.measured then
+        return
+    end
+    local old = {}
     for i = 1, backend.size do
         local peer = backend[i]
-        if peer.address .. ":" .. peer.port == address then
-            local now = ngx.now()
-            local old = math.exp(((peer.touched or 0) - now) / DECAY_SECONDS)
-            peer.ewma = peer.ewma and peer.ewma * old + seconds * (1 - old) or seconds
-            peer.touched = now
-            return
+        old[peer.address .. ":" .. peer.port] = peer
+    end
+    for i = 1, #order do
+        local was = old[order[i].address .. ":" .. order[i].port]
+        if was then
+            order[i].ewma, order[i].touched = was.ewma, was.touched
         end
     end
 end
 
 --- log notes how long the endpoint of a request took that has ended.
 function M.log(route)
-    local c = route.choice
-    local times, addresses = ngx.var.upstream_response_time, ngx.var.upstream_addr
-    if not c or not c.ewma or not times or not addresses then
+    local c, ctx = route.choice, ngx.ctx
+    local times = ngx.var.upstream_response_time
+    if not c or not c.ewma or not times or not ctx.peer then
         return
     end
     local seconds = tonumber(times:match("[%d.]+$"))
-    local address = addresses:match("[^ ,]+$")
-    if seconds and address then
-        measure(route.backend, address, seconds)
+    if seconds then
+        measure(ctx.backend, ctx.peer, seconds)
     end
 end
 
