@@ -41,7 +41,8 @@ local function parse(text)
     end
     local header = {}
     for line in text:gmatch("[^\n]+") do
-        local name, value = match(line, "^([%w_-]+):[ \t]*(.-)[ \t\r]*$")
+        local name, value = match(line, "^([%w_-]+):[ \t]*(.*)$")
+        value = value and (match(value, "^(.*[^ \t\r])") or "")
         if name and not find(value, "%c") then
             name = lower(name)
             local list = header[name]
