@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -12,9 +11,6 @@ import (
 	"github.com/sallyport-ingress/sallyport/test/l4/lab"
 	"github.com/sallyport-ingress/sallyport/test/uml"
 )
-
-// shared is the control plane of all tests that don't end it.
-var shared = sync.OnceValues(cluster.Open)
 
 // apiAddress is the API server's, and that of what stands before it.
 const apiAddress = "10.244.255.252/30"
@@ -38,11 +34,8 @@ func (w *world) readFrom(t *testing.T, c *cluster.Cluster) {
 	t.Cleanup(func() { l.wipe(t) })
 }
 
-func onCluster(t *testing.T, c *cluster.Cluster, err error, m mode) *world {
+func onCluster(t *testing.T, c *cluster.Cluster, m mode) *world {
 	t.Helper()
-	if err != nil {
-		t.Fatalf("control plane: %v", err)
-	}
 	w := newWorld(t, m)
 	w.readFrom(t, c)
 	return w
@@ -55,8 +48,8 @@ func TestPacketsFromAPIServer(t *testing.T) {
 		t.Skip("reason: where objects come from is the same in all modes; it is tested outside")
 	}
 	eachMode(t, func(t *testing.T, m mode) {
-		c, err := shared()
-		w := onCluster(t, c, err, m)
+		// Each mode has a control plane of its own: all write the same objects.
+		w := onCluster(t, cluster.Start(t), m)
 		all := groups()
 		g := all[len(all)-1]
 		g.rows = slices.DeleteFunc(g.rows, func(r row) bool { return r.hostile })
@@ -73,7 +66,7 @@ func TestAPIServerGoesAway(t *testing.T) {
 	}
 	needRoot(t)
 	c := cluster.Start(t)
-	w := onCluster(t, c, nil, nftables)
+	w := onCluster(t, c, nftables)
 	r := within(w, storyService, endpoints("web", p1, n2a))
 	r.run(t, clusterCIDR...)
 	load := r.startLoad(t, "client tcp vip:80,primary:80 = p1 n2a\np2 tcp,udp vip6:80 = p1 n2a")

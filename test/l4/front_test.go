@@ -126,7 +126,7 @@ func TestAnEmptyListWipesNothing(t *testing.T) {
 	}
 	needRoot(t)
 	t.Parallel()
-	w := onCluster(t, cluster.Start(t), nil, nftables)
+	w := onCluster(t, cluster.Start(t), nftables)
 	l := w.from.(*live)
 	f := newFront(t, l.Cluster)
 	l.kubeconfig = f.kubeconfig(t)
