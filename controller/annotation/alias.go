@@ -34,7 +34,7 @@ var aliases = option.ListOfEach(option.Check[string]{
 var (
 	serverAlias = option.Key[option.List]{
 		Name: "server-alias", Check: aliases, DefaultDoc: "none", Risk: option.High,
-		Doc: "Further names under which the Ingress's hosts are served. A name that is a host of an Ingress, or an alias of an older one, stays theirs. With TLS a name gets the host's certificate where that is for it.",
+		Doc: "Further names under which the Ingress's hosts are served. A name that is a host of an Ingress, or an alias of an older one, stays theirs. Differs: an expression is no alias of a wildcard, for it would come before other wildcards. With TLS a name gets the host's certificate where that is for it.",
 	}
 	fromToWWW = option.Key[bool]{
 		Name: "from-to-www-redirect", Check: option.Bool,

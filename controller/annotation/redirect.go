@@ -112,7 +112,7 @@ var redirectText = regexp.MustCompile(`^[!#-&(-;=?-Z_a-z~\[\]]*$`)
 
 // redirectTarget accepts an absolute URL, in which variables may stand.
 var redirectTarget = option.Check[option.List]{
-	Values: "an http or https URL; `$host`, `$http_host`, `$request_uri`, `$scheme`, `$uri`, `$args`, `$is_args`, `$query_string` and `$server_port` stand for the request's",
+	Values: "an http or https URL; `$host`, `$http_host`, `$request_uri`, `$scheme`, `$uri`, `$args`, `$is_args`, `$query_string` and `$server_port` stand for the request's; in the name of the host only `$host`, `$http_host` and `$server_port` do",
 	Parse: func(s string) (option.List, error) {
 		if len(s) > 2000 || !redirectText.MatchString(s) {
 			return "", fmt.Errorf("%.80q has characters that an URL has not, or is longer than 2000 bytes", s)
@@ -120,6 +120,11 @@ var redirectTarget = option.Check[option.List]{
 		parts, err := option.Template(s, redirectVariables...)
 		if err != nil {
 			return "", err
+		}
+		_, authority, _ := strings.Cut(s, "://")
+		authority = afterAuthority.Split(authority, 2)[0]
+		if _, err := option.Template(authority, authorityVariables...); err != nil {
+			return "", fmt.Errorf("%.80q lets a request choose the host: %w", s, err)
 		}
 		plain := strings.Replace(s, "$scheme://", "http://", 1)
 		plain = regexp.MustCompile(`\$[a-z_0-9]+`).ReplaceAllString(plain, "x")
@@ -130,6 +135,13 @@ var redirectTarget = option.Check[option.List]{
 		return parts, nil
 	},
 }
+
+// authorityVariables are those that may stand in the name of the target's host:
+// with others a request could make it another host's.
+var authorityVariables = []string{"host", "http_host", "server_port"}
+
+// afterAuthority is what a path or arguments begin with, be it in a variable.
+var afterAuthority = regexp.MustCompile(`[/?#]|\$(request_)?uri\b|\$is_args\$(args|query_string)\b`)
 
 // codeFrom accepts any number: ingress-nginx took its default for what is out
 // of range.

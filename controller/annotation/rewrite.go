@@ -32,7 +32,7 @@ var (
 	}
 	regexScope = option.Key[string]{
 		Name: "sallyport.io/regex-scope", Default: "host", Check: option.OneOf("host", "path"),
-		Doc: "With `path`, use-regex and rewrite-target make regular expressions of this Ingress's own paths alone.",
+		Doc: "With `path`, use-regex and rewrite-target make regular expressions of this Ingress's own paths alone. A plain path comes before an expression then, where it is longer than the text without special characters that the expression begins with.",
 	}
 )
 

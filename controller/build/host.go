@@ -26,6 +26,8 @@ type host struct {
 	// aliases are further names, and www the one that is redirected here.
 	aliases []string
 	www     string
+	// first are the plain paths that come before the host's expressions.
+	first map[string]bool
 }
 
 // A slot is one place in nginx's choice of a location.

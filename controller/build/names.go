@@ -25,6 +25,10 @@ func (t *task) nameHosts() {
 	for _, n := range t.namings {
 		for _, alias := range n.values.Names.All() {
 			switch {
+			case strings.HasPrefix(alias, "~") && strings.HasPrefix(n.host.name, "*."):
+				// nginx tries wildcards and expressions in the order in which they
+				// stand there: it would come before other hosts' wildcards.
+				t.problem(objectOf(n.ingress), t.o.AnnotationsPrefix+"/server-alias", fmt.Sprintf("%q can't be an alias of host %q: an expression is no alias of a wildcard", alias, n.host.name))
 			case alias == n.host.name || taken[alias] == n.host:
 			case t.hosts[alias] != nil:
 				t.problem(objectOf(n.ingress), t.o.AnnotationsPrefix+"/server-alias", fmt.Sprintf("%q is a host of an Ingress, and no alias of host %q", alias, n.host.name))

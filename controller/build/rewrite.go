@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
@@ -39,9 +40,10 @@ func (t *task) expressions(h *host, fallback *claim) {
 				h.slots[s] = c
 			}
 		default:
-			t.expression(h, old, s, c)
+			t.expression(h, old, all, s, c)
 		}
 	}
+	h.first = h.beforeExpressions()
 	root := slot{model.MatchPrefix, "/"}
 	if h.slots[root] == nil { // what no expression takes
 		h.slots[root] = h.rest(fallback)
@@ -50,8 +52,12 @@ func (t *task) expressions(h *host, fallback *claim) {
 
 // expression enters a claim as an expression. A path that means several slots
 // is one expression, and an Exact path comes before a Prefix that is the same.
-func (t *task) expression(h *host, old map[slot]*claim, s slot, c *claim) {
-	if other := old[slot{model.MatchExact, c.path}]; c.derived || s.match == model.MatchPrefix && other != nil && other != c && !other.derived && other.path == c.path {
+func (t *task) expression(h *host, old map[slot]*claim, all bool, s slot, c *claim) {
+	if c.derived {
+		return
+	}
+	exact := old[slot{model.MatchExact, c.path}]
+	if s.match == model.MatchPrefix && exact != nil && exact != c && !exact.derived && exact.path == c.path && (all || exact.expressive()) {
 		return
 	}
 	if _, err := option.Regex.Parse(c.path); err != nil {
@@ -61,10 +67,34 @@ func (t *task) expression(h *host, old map[slot]*claim, s slot, c *claim) {
 	h.slots[slot{model.MatchRegex, option.Anchored(c.path)}] = c
 }
 
+// beforeExpressions are those plain paths that nginx has to try before the host's
+// expressions, which it would try first: those that say more than any expression
+// that might match below them has for its literal beginning. So an Ingress that
+// keeps its expressions to itself takes no other path of the host.
+func (h *host) beforeExpressions() map[string]bool {
+	var beginnings []string
+	for s := range h.slots {
+		if s.match == model.MatchRegex {
+			beginnings = append(beginnings, option.Beginning(s.path))
+		}
+	}
+	first := map[string]bool{}
+	for s, c := range h.slots {
+		path := strings.ToLower(strings.TrimSuffix(s.path, "/"))
+		if s.match != model.MatchPrefix || c.rest || path == "" {
+			continue
+		}
+		first[s.path] = !slices.ContainsFunc(beginnings, func(b string) bool { return b == path || strings.HasPrefix(b, path+"/") }) &&
+			slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(path, b) })
+	}
+	return first
+}
+
 // rewrite is what an endpoint is asked for.
 func (t *task) rewrite(s *site) {
 	v := &s.values.Rewrite
-	if v.AppRoot != "" && s.claim.path == "/" {
+	// An expression such as "/(.*)" takes requests of "/" too.
+	if v.AppRoot != "" && (s.claim.path == "/" || s.slot.match == model.MatchRegex && len(option.Beginning(s.slot.path)) <= 1) {
 		s.route.AppRoot = v.AppRoot
 		s.location.Phases.Rewrite = true
 	}

@@ -103,11 +103,14 @@ func (t *task) location(h *host, s slot, c *claim) model.Location {
 		Path:              s.path,
 		Match:             s.match,
 		Return:            c.answer,
-		RedirectHTTPS:     t.redirect(h, s.path, c),
+		RedirectHTTPS:     t.redirect(h, s, c),
 		KeepTrailingSlash: c.values.Redirect.TrailingSlash.Or(t.result.Config.Settings.PreserveTrailingSlash),
 	}
 	if c.ingress != nil {
 		location.Owner = name(c.ingress)
+	}
+	if s.match == model.MatchPrefix && h.first[s.path] {
+		location.Match = model.MatchFirst
 	}
 	if location.RedirectHTTPS == 0 {
 		location.KeepTrailingSlash = false
@@ -147,8 +150,12 @@ func (t *task) feature(s *site) {
 }
 
 // redirect is the status that a request without TLS gets, 0 where it is served.
-func (t *task) redirect(h *host, path string, c *claim) int {
+func (t *task) redirect(h *host, at slot, c *claim) int {
 	s := &t.result.Config.Settings
+	path := at.path
+	if at.match == model.MatchRegex {
+		path = c.path
+	}
 	for _, prefix := range s.NoTLSRedirect {
 		if strings.HasPrefix(path, prefix) {
 			return 0

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
 // ciphers gives the host a TLS context of its own where an Ingress of it says
@@ -60,6 +61,9 @@ func (h *host) byAge() []*claim {
 func (t *task) passthrough(h *host, _ *model.Server) {
 	field := t.o.AnnotationsPrefix + "/ssl-passthrough"
 	root := h.slots[slot{model.MatchPrefix, "/"}]
+	if c := h.slots[slot{model.MatchRegex, option.Anchored("/")}]; c != nil && root.rest {
+		root = c
+	}
 	for _, c := range h.byAge() {
 		if !c.values.TLS.Passthrough {
 			continue

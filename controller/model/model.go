@@ -85,6 +85,7 @@ const (
 	MatchPrefix Match = iota // the path is a prefix of the request's path, byte by byte
 	MatchExact               // the path is the request's path
 	MatchRegex               // the path is an expression that the request's path begins with, in any case
+	MatchFirst               // as MatchPrefix, and before any expression
 )
 
 // A Location is one location block: what nginx itself has to know about a

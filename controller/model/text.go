@@ -53,6 +53,8 @@ func (m Match) String() string {
 		return "= "
 	case MatchRegex:
 		return "~* "
+	case MatchFirst:
+		return "^~ "
 	}
 	return ""
 }

@@ -1,7 +1,9 @@
 package compat
 
 import (
+	"bufio"
 	"fmt"
+	"net"
 	"net/http"
 	"testing"
 
@@ -54,8 +56,27 @@ func pathsGroup() group {
 			more:   other("/plain"),
 			probes: []probe{gets("/a1", "web"), gets("/A2b", "web"), gets("/plain", "other"), gets("/PLAIN", "404"), gets("/plainer", "404")},
 		}, {
+			// What another Ingress says of a path below stays as it is.
+			keys: []string{"sallyport.io/regex-scope"},
+			annotations: map[string]string{
+				"sallyport.io/regex-scope": "path", "rewrite-target": "/r/$1", "use-regex": "true",
+			}, paths: []string{"ImplementationSpecific /(.*)"},
+			more:   other("/plain"),
+			probes: []probe{asked("/x", "/r/x"), gets("/plain/x", "other"), gets("/plain", "other"), gets("/plainer", "web"), gets("/PLAIN/x", "web")},
+		}, {
 			keys: []string{"app-root"}, annotations: map[string]string{"app-root": "/start?x=1"}, tls: true,
-			probes: []probe{gets("/", "302 http://HOST/start?x=1"), gets("/x", "308 https://HOST/x")},
+			probes: []probe{gets("/", "302 http://HOST/start?x=1"), gets("/x", "308 https://HOST/x"), {"another Host", otherHost, "http://HOST/start?x=1"}},
+		}, {
+			keys: []string{"app-root"}, annotations: map[string]string{"app-root": "/start", "use-regex": "true"}, paths: []string{"ImplementationSpecific /(.*)"},
+			probes: []probe{gets("/", "302 http://HOST/start"), gets("/x", "web")},
+		}, {
+			// The path of ACME is not redirected, be it an expression by its neighbour.
+			keys: []string{"use-regex"}, annotations: map[string]string{"use-regex": "true"}, tls: true, paths: []string{"ImplementationSpecific /v[0-9]+"},
+			more:   other("/.well-known/acme-challenge/t"),
+			probes: []probe{gets("/.well-known/acme-challenge/t", "other"), gets("/.WELL-KNOWN/acme-challenge/t", "other"), gets("/v1", "308 https://HOST/v1")},
+		}, {
+			keys: []string{"rewrite-target"}, annotations: map[string]string{"rewrite-target": "/q?$1"}, paths: []string{"ImplementationSpecific /(.*)"},
+			probes: []probe{asked("/a=b/c", "/q?a=b/c"), asked("/a%26b%3Fc%23d%2525?e", "/q?a%26b%3Fc%23d%2525&e")},
 		}, {
 			keys: []string{"permanent-redirect", "permanent-redirect-code"}, tls: true,
 			annotations: map[string]string{"permanent-redirect": "https://new.example.org/base$request_uri", "permanent-redirect-code": "308"},
@@ -96,6 +117,23 @@ func pathsGroup() group {
 		cluster.Serve(t, mover{}, s.address(10)+":8080")
 		return service("mover", s.address(10))
 	}}
+}
+
+// otherHost is where a request is redirected to whose line names the case's host,
+// and whose header names another one.
+func otherHost(c client) string {
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.site.HTTP))
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET http://%s/ HTTP/1.1\r\nHost: evil.example.org\r\nConnection: close\r\n\r\n", c.host)
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return err.Error()
+	}
+	defer r.Body.Close()
+	return r.Header.Get("Location")
 }
 
 // A mover sends everybody to a place that only it knows.

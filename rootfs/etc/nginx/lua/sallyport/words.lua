@@ -19,6 +19,12 @@ function M.visible(text)
     return text
 end
 
+--- argument escapes what would end an argument or be decoded again, and leaves
+-- "=" and "/", as nginx does with a group that stands in arguments.
+function M.argument(text)
+    return (text:gsub('[%c %z\128-\255"#%%&+;<>?\\^`{|}]', escape_byte))
+end
+
 --- authority is the Host that the client named, with its port. A request line
 -- may name another one, by which nginx then chose the server: that one counts, or
 -- a client could have itself asked about for one host and be served by another.

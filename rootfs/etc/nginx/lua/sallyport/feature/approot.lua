@@ -8,7 +8,7 @@ function M.prepare(value)
     return {
         rewrite = function()
             if ngx.var.uri == "/" then
-                local host = words.visible(ngx.var.best_http_host)
+                local host = words.visible(words.authority())
                 ngx.header["Location"] = ngx.var.scheme .. "://" .. host .. value
                 return ngx.exit(302)
             end

@@ -10,7 +10,7 @@ local ngx = ngx
 
 function M.prepare(value)
     local path = words.compile(value.path)
-    local args = value.args and words.compile(value.args, ngx.escape_uri)
+    local args = value.args and words.compile(value.args, words.argument)
     local prefix = value.prefix and words.compile(value.prefix)
 
     local function rewrite()
