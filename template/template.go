@@ -232,7 +232,8 @@ type frame struct {
 	RemembersAuth   bool     // and keeps what it says
 }
 
-// measure says what is needed for all servers together. It sizes the hash of server names: nginx refuses a file in which the
+// measure says what is needed for all servers together. It sizes the hash of
+// server names: nginx refuses a file in which the
 // longest name doesn't fit a bucket, or the table is too full.
 func (f *frame) measure(servers []model.Server) {
 	longest, names := 0, 0
