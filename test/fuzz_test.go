@@ -2,10 +2,12 @@ package test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,11 +44,11 @@ func TestFuzzAnnotations(t *testing.T) {
 	const workers = 2
 	var distinct [workers]int
 	var group sync.WaitGroup
+	allowed := newFuzzer(t, all, judge, seed).learn()
 	for w := range workers {
-		group.Go(func() {
-			f := newFuzzer(t, all, judge, seed+uint64(w))
-			distinct[w] = f.run(inputs/workers + 1)
-		})
+		f := newFuzzer(t, all, judge, seed+uint64(w))
+		f.allowed = allowed
+		group.Go(func() { distinct[w] = f.run(inputs/workers+1, func(id uint64) bool { return id%workers == uint64(w) }) })
 	}
 	group.Wait()
 	judge.flush(t)
@@ -94,9 +96,10 @@ type fuzzer struct {
 	t         *testing.T
 	targets   []target
 	snapshots []*store.Snapshot
-	allowed   map[string]int
+	allowed   map[string]int // how often each directive may stand in a block
 	judge     *judge
 	renderer  *template.Renderer
+	known     []*build.Result // of the targets as they are
 	mutator
 }
 
@@ -104,24 +107,24 @@ func newFuzzer(t *testing.T, targets []target, j *judge, seed uint64) *fuzzer {
 	t.Logf("seed %d", seed)
 	renderer, err := template.New(j.environment)
 	if err != nil {
-		t.Error(err)
-		return nil
+		t.Fatal(err)
 	}
-	f := &fuzzer{t: t, targets: targets, allowed: map[string]int{}, judge: j, renderer: renderer, mutator: mutator{Rand: rand.New(rand.NewPCG(seed, 1))}}
-	for _, target := range targets {
+	f := &fuzzer{t: t, targets: targets, judge: j, renderer: renderer, mutator: mutator{Rand: rand.New(rand.NewPCG(seed, 1))}}
+	for i, target := range targets {
 		s := store.Load(target.dir)
 		f.snapshots = append(f.snapshots, s)
 		for _, key := range sorted(s.Ingresses[target.key].Annotations) {
-			f.known = append(f.known, s.Ingresses[target.key].Annotations[key])
+			f.values = append(f.values, s.Ingresses[target.key].Annotations[key])
 		}
+		f.known = append(f.known, f.build(i, s.Ingresses[target.key]))
 	}
-	f.learn()
 	return f
 }
 
 // learn counts what the examples have as they are, and with a harmless value for
 // each of their annotations, or none.
-func (f *fuzzer) learn() {
+func (f *fuzzer) learn() map[string]int {
+	f.allowed = map[string]int{}
 	for i, target := range f.targets {
 		ing := f.snapshots[i].Ingresses[target.key]
 		f.note(i, ing)
@@ -136,10 +139,11 @@ func (f *fuzzer) learn() {
 			}
 		}
 	}
+	return f.allowed
 }
 
 func (f *fuzzer) note(i int, ing *networkingv1.Ingress) {
-	counts, _, err := f.skeleton(i, ing)
+	counts, err := f.skeleton(f.build(i, ing).Config)
 	if err != nil {
 		f.t.Errorf("%s: %v", f.targets[i].example, err)
 	}
@@ -148,20 +152,17 @@ func (f *fuzzer) note(i int, ing *networkingv1.Ingress) {
 	}
 }
 
-// run tries inputs and gives the number of distinct ones.
-func (f *fuzzer) run(inputs int) int {
-	if f == nil {
-		return 0
-	}
+// run tries distinct inputs of those that are its own, and gives their number.
+func (f *fuzzer) run(inputs int, own func(id uint64) bool) int {
 	seen := map[uint64]bool{}
 	for n := 0; n < inputs && !f.t.Failed(); {
 		i := f.IntN(len(f.targets))
 		ing, what := f.change(f.snapshots[i].Ingresses[f.targets[i].key])
-		if id := hashOf(f.targets[i].example + what); seen[id] {
+		id := hashOf(f.targets[i].example + what)
+		if seen[id] || !own(id) {
 			continue
-		} else {
-			seen[id] = true
 		}
+		seen[id] = true
 		n++
 		f.try(i, ing, what)
 	}
@@ -188,7 +189,11 @@ func (f *fuzzer) change(ing *networkingv1.Ingress) (*networkingv1.Ingress, strin
 }
 
 func (f *fuzzer) try(i int, ing *networkingv1.Ingress, what string) {
-	counts, result, err := f.skeleton(i, ing)
+	result := f.build(i, ing)
+	if f.asKnown(i, result) {
+		return // refused, or without effect on nginx.conf
+	}
+	counts, err := f.skeleton(result.Config)
 	if err != nil {
 		f.t.Errorf("%s: %v; %+.200q", f.targets[i].example, err, what)
 		return
@@ -219,31 +224,37 @@ func countless(path string) bool {
 	return slices.Contains([]string{"allow", "deny", "add_header", "proxy_set_header", "error_page", "fastcgi_param", "set", "server", "location"}, name)
 }
 
-// skeleton counts the directives of what an Ingress becomes beside the others
-// of its example.
-func (f *fuzzer) skeleton(i int, ing *networkingv1.Ingress) (map[string]int, *build.Result, error) {
+// build is what an Ingress becomes beside the others of its example.
+func (f *fuzzer) build(i int, ing *networkingv1.Ingress) *build.Result {
 	s := *f.snapshots[i]
-	s.Ingresses = map[store.Key]*networkingv1.Ingress{}
-	for key, other := range f.snapshots[i].Ingresses {
-		s.Ingresses[key] = other
-	}
+	s.Ingresses = maps.Clone(s.Ingresses)
 	s.Ingresses[f.targets[i].key] = ing
-	result := build.New(f.targets[i].options).Build(&s)
-	conf, err := f.renderer.Conf(result.Config)
+	return build.New(f.targets[i].options).Build(&s)
+}
+
+// asKnown says whether nginx.conf is that of the example as it is.
+func (f *fuzzer) asKnown(i int, r *build.Result) bool {
+	known := f.known[i].Config
+	return slices.EqualFunc(r.Config.Servers, known.Servers, model.Server.Equal) && reflect.DeepEqual(r.Config.Settings, known.Settings)
+}
+
+// skeleton counts the directives of the servers.
+func (f *fuzzer) skeleton(c *model.Config) (map[string]int, error) {
+	conf, err := f.renderer.Conf(c)
 	if err != nil {
-		return nil, nil, fmt.Errorf("what the build let through can't be rendered: %w", err)
+		return nil, fmt.Errorf("what the build let through can't be rendered: %w", err)
 	}
 	var text strings.Builder
-	for _, server := range result.Config.Servers {
+	for _, server := range c.Servers {
 		text.WriteString(conf.Server(server.Host))
 	}
 	parsed, err := parser.NewStringParser("http {\n"+text.String()+"}\n", parser.WithSkipValidDirectivesErr()).Parse()
 	if err != nil {
-		return nil, nil, fmt.Errorf("the file can't be parsed: %w", err)
+		return nil, fmt.Errorf("the file can't be parsed: %w", err)
 	}
 	counts := map[string]int{}
 	most(counts, "", parsed.Block)
-	return counts, result, addressesAlone(parsed.Block)
+	return counts, addressesAlone(parsed.Block)
 }
 
 // most counts directives by their path of block names: how many of them there
@@ -290,13 +301,13 @@ type judge struct {
 	environment template.Environment
 	config      *model.Config
 	whats       []string
-	known       map[string]bool
+	known       map[uint64]bool // digests of servers
 	files       int
 }
 
 func newJudge(t *testing.T) *judge {
 	n, environment := realNginx(t)
-	j := &judge{n: n, environment: environment, known: map[string]bool{}}
+	j := &judge{n: n, environment: environment, known: map[uint64]bool{}}
 	j.reset()
 	return j
 }
@@ -315,7 +326,7 @@ func (j *judge) add(t *testing.T, r *build.Result, what string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, s := range r.Config.Servers {
-		key := fmt.Sprintf("%+v", s)
+		key := hashOf(fmt.Sprintf("%+v", s))
 		if s.Host == "" || j.known[key] {
 			continue
 		}

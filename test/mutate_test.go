@@ -8,7 +8,7 @@ import (
 // A mutator makes texts that are nearly right, or nasty, out of right ones.
 type mutator struct {
 	*rand.Rand
-	known []string // values that keys have somewhere
+	values []string // that keys have somewhere
 }
 
 // pieces are what nginx, Lua, YAML and regular expressions find special.
@@ -25,7 +25,7 @@ func (m mutator) mutate(s string) string {
 		case 0:
 			s = pieces[m.IntN(len(pieces))]
 		case 1:
-			s = m.known[m.IntN(len(m.known))]
+			s = m.values[m.IntN(len(m.values))]
 		case 2:
 			s += pieces[m.IntN(len(pieces))]
 		case 3:

@@ -41,7 +41,12 @@ type authKeys struct {
 	cookies                             option.Key[bool]
 }
 
-func keysOf(prefix string) authKeys {
+var (
+	ingressAuth = authKeysOf("auth-")
+	globalAuth  = authKeysOf("global-auth-")
+)
+
+func authKeysOf(prefix string) authKeys {
 	return authKeys{
 		url: option.Key[AuthURL]{
 			Name: prefix + "url", Risk: option.High, DefaultDoc: "none", Check: authURL,
@@ -121,15 +126,14 @@ var (
 )
 
 func readAuth(r *option.Reader) Auth {
-	keys := keysOf("auth-")
-	a := keys.read(r)
+	a := ingressAuth.read(r)
 	a.Set = lookup(r, authSet)
 	a.Keepalive, a.KeepaliveRequests, a.KeepaliveTime = authKeepalive.Get(r), authKeepaliveRequests.Get(r), authKeepaliveTimeout.Get(r)
 	authShareVars.Get(r)
 	a.NotGlobal = !enableGlobalAuth.Get(r)
 	if a.URL == (AuthURL{}) {
 		if a.Signin != "" {
-			r.Warn(keys.signin.Name, "has no effect without auth-url")
+			r.Warn(ingressAuth.signin.Name, "has no effect without auth-url")
 		}
 		return Auth{NotGlobal: a.NotGlobal}
 	}
@@ -140,7 +144,7 @@ func readAuth(r *option.Reader) Auth {
 // there is not, so that nobody comes in unasked.
 func ReadGlobalAuth(r *option.Reader) Auth {
 	before := len(r.Problems())
-	a := keysOf("global-auth-").read(r)
+	a := globalAuth.read(r)
 	if len(r.Problems()) > before {
 		return Auth{URL: AuthURL{Scheme: Nowhere}}
 	}

@@ -30,13 +30,15 @@ var variables = strings.Fields(`
 // families are variables of which any name that starts so exists.
 var families = []string{"http_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_trailer_", "upstream_cookie_", "arg_", "cookie_"}
 
+var oneLine = option.Pattern(`[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x1f\x7f\\]`, "one line of text, not ending in a backslash")
+
 var variable = regexp.MustCompile(`\$(?:\{([a-zA-Z0-9_]+)\}|([a-zA-Z0-9_]+))?`)
 
 // logFormat accepts one line of text with variables that nginx knows.
 var logFormat = option.Check[string]{
 	Values: "one line of text with nginx variables, not ending in a backslash",
 	Parse: func(s string) (string, error) {
-		if _, err := option.Pattern(`[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x1f\x7f\\]`, "one line of text, not ending in a backslash").Parse(s); err != nil {
+		if _, err := oneLine.Parse(s); err != nil {
 			return "", err
 		}
 		for _, m := range variable.FindAllStringSubmatch(s, -1) {
