@@ -118,7 +118,9 @@ func pathsGroup() group {
 			annotations: map[string]string{"from-to-www-redirect": "true", "denylist-source-range": "0.0.0.0/0"},
 			probes: []probe{
 				gets("/", "403"), {"www", func(c client) string { return fmt.Sprint(c.do(cluster.Request{URL: "http://www.HOST/"}).Status) }, "308"},
-				{"www by another Host", func(c client) string { return fmt.Sprint(c.do(cluster.Request{URL: "http://www.HOST/", Host: "HOST"}).Status) }, "403"},
+				{"www by another Host", func(c client) string {
+					return fmt.Sprint(c.do(cluster.Request{URL: "http://www.HOST/", Host: "HOST"}).Status)
+				}, "403"},
 			},
 		},
 	}, objects: func(t *testing.T, s *site) string {
