@@ -11,8 +11,9 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// largestFrame is the size of the largest DATA frame by which /large comes over
-// HTTP/2: nginx makes a frame, of up to 8 KB, of what it may have busy at once.
+// largestFrame says how large the largest DATA frame is by which /large comes over
+// HTTP/2: nginx makes a frame, of up to 8 KB, of what it may have busy at once, and
+// of what is left of the buffer of the header.
 func largestFrame(c client) string {
 	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.site.HTTPS), &tls.Config{ServerName: c.host, InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
@@ -48,6 +49,9 @@ func largestFrame(c client) string {
 			return fmt.Sprintf("%v after %d bytes", frame, sum)
 		}
 		if frame.Header().StreamID == 1 && frame.Header().Flags.Has(http2.FlagDataEndStream) && frame.Header().Type == http2.FrameData {
+			if largest < 2*4096 {
+				return "one buffer"
+			}
 			return fmt.Sprint(largest)
 		}
 	}
