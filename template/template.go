@@ -15,7 +15,6 @@ import (
 	"io/fs"
 	"math/bits"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -39,6 +38,7 @@ type Environment struct {
 	Opened      string // path of the socket for TLS, where the stream module has the port
 	Through     string // path of the socket for TLS that is not opened
 	Stream      string // the .so file of the stream module; "" where it is built in
+	Brotli      string // the .so file of the brotli module; "" where it is built in or missing
 	Files       string // the folder of model.Config.Files
 	DefaultCert string // PEM files of the certificate for all other hosts
 	DefaultKey  string
@@ -262,12 +262,6 @@ func (f *frame) Exports() bool { return f.Traces && f.Spans.Collector != "" }
 // SpanMemory is what the queue of spans needs in the worst case, in MB: a span
 // has up to 3 KB.
 func (f *frame) SpanMemory() int { return 1 + f.Spans.Queue*3/1024 }
-
-// Names says whether the access log shows what a route's backend is called.
-// Lua can set no variable that nothing in the file shows.
-func (f *frame) Names() bool {
-	return f.AccessLog && regexp.MustCompile(`\$\{?proxy_upstream_name\b`).MatchString(f.LogFormat)
-}
 
 // HTTP2Listen says whether this nginx wants http2 on the listen line; from
 // 1.25.1 it is a directive of its own.

@@ -78,6 +78,7 @@ func exampleInputs(t *testing.T, archive *txtar.Archive) (build.Options, string)
 		AnnotationsPrefix: annotation.DefaultPrefix,
 		ConfigMap:         store.Key{Namespace: "default", Name: "settings"},
 	}
+	options.Brotli = true
 	options.Listen.HTTPPort, options.Listen.HTTPSPort = 80, 443
 	for _, f := range archive.Files {
 		switch {
@@ -136,6 +137,8 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 	for _, f := range flags {
 		name, value, _ := strings.Cut(f, "=")
 		switch name {
+		case "--no-modules": // as on a machine without those that few need
+			o.Brotli = false
 		case "--strict-paths":
 			o.StrictPaths = true
 		case "--enable-ssl-passthrough":

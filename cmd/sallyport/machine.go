@@ -101,6 +101,7 @@ func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
 		}
 	}
 	e.Stream = b.Modules["stream"]
+	e.Brotli = b.Modules["brotli"]
 	if os.Geteuid() == 0 {
 		e.User = workerUser()
 	}

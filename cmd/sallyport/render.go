@@ -35,7 +35,7 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	b := o.buildOptions()
-	b.AllowLoopback = true
+	b.AllowLoopback, b.Brotli = true, true
 	b.Listen.IPv6 = true
 	result := build.New(b).Build(store.Load(f.Args()...))
 	renderer, err := template.New(renderEnvironment())
@@ -61,6 +61,7 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 func renderEnvironment() template.Environment {
 	e := environmentIn(nginx.PathsIn("/run/sallyport"))
 	e.Stream = "modules/ngx_stream_module.so"
+	e.Brotli = "modules/ngx_http_brotli_filter_module.so"
 	e.Modules = []string{"modules/ndk_http_module.so", "modules/ngx_http_lua_module.so"}
 	e.Version = [3]int{1, 26, 0}
 	e.OpenFiles = 65536

@@ -98,6 +98,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	// The loop.
 	buildOptions := o.buildOptions()
 	buildOptions.Listen = listen
+	_, buildOptions.Brotli = build.Modules["brotli"]
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,

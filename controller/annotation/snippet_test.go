@@ -30,7 +30,7 @@ func TestSnippets(t *testing.T) {
 		"rewrite ^/((a)b)$ /$1;", "if ($uri ~ '((a))') { return 200; }", "if (-f /etc/passwd) { return 200; }", "if ($x = 1) { add_header A b; }", "if ($http_a = 1) { if ($http_b = 1) { return 200; } }",
 		"if ($http_a = $http_b) { return 200; }", "set $http_x 1; set route 1;", "set ${a} 1;", "error_page 401 /public;", "error_page 404 =200 http://x;", "gzip on; gzip on;", "gzip maybe;",
 		"deny 10.0.0.0/33;", "deny unix:;", "ssl_engine x;", "access_by_lua_file x;", "gzip { }", "add_header \"A\"b c;", "\"include\" /etc/passwd;", "inc\\lude x;",
-		"client_max_body_size 1;", "return 301 \"$document_root\";", "return 200 \"$\";", "return 200 '${host';",
+		"if ($http_a ~ '(?<route>.*)') { return 200; }", "rewrite (?P<route>.*) /;", "if ($http_a ~ '') { return 200; }", "client_max_body_size 1;", "return 301 \"$document_root\";", "return 200 \"$\";", "return 200 '${host';",
 	} {
 		if got, err := snippetCheck(inLocation).Parse(text); err == nil {
 			t.Errorf("%s: taken as %q", text, show.Replace(string(got)))

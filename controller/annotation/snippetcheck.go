@@ -3,8 +3,10 @@ package annotation
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
@@ -131,17 +133,22 @@ func (c *checker) operand(operator, value string) (string, error) {
 		}
 		return value, nil
 	case "~", "~*", "!~", "!~*":
-		return value, harmlessRegex(value)
+		return value, HarmlessRegex(value)
 	}
 	return "", fmt.Errorf("%.20q is not an operator that may be used", operator)
 }
 
-// harmlessRegex holds an expression to what Go, which takes no time of its
+// HarmlessRegex holds an expression to what Go, which takes no time of its
 // own, compiles as well, and to groups that don't nest: nginx has copied
-// overlapping captures beyond their memory (CVE-2026-9256).
-func harmlessRegex(text string) error {
-	if _, err := regexp.Compile(text); err != nil || len(text) > 500 {
+// overlapping captures beyond their memory (CVE-2026-9256). A group with a name
+// would set the variable of that name, which may be one of ours.
+func HarmlessRegex(text string) error {
+	re, err := regexp.Compile(text)
+	if err != nil || text == "" || len(text) > 500 || strings.ContainsFunc(text, unicode.IsControl) {
 		return fmt.Errorf("%.60q is not a regular expression that may be used", text)
+	}
+	if slices.ContainsFunc(re.SubexpNames(), func(name string) bool { return name != "" }) {
+		return fmt.Errorf("%.60q has a group with a name", text)
 	}
 	depth := 0
 	for i := 0; i < len(text); i++ {

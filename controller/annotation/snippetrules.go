@@ -125,7 +125,7 @@ func rewriteURI(c *checker, args []string) ([]string, error) {
 	if len(args) != 3 || !slices.Contains([]string{"last", "break", "redirect", "permanent"}, args[2]) {
 		return nil, fmt.Errorf("takes an expression, a replacement, and last, break, redirect or permanent where wanted")
 	}
-	if err := harmlessRegex(args[0]); err != nil {
+	if err := HarmlessRegex(args[0]); err != nil {
 		return nil, err
 	}
 	if strings.Contains(args[1], "?") {

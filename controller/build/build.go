@@ -36,6 +36,7 @@ type Options struct {
 	StrictPaths        bool
 	Passthrough        bool // TLS of some hosts may go to their Services unopened
 	Metrics            bool
+	Brotli             bool // nginx has that module
 	Listen             model.Listen
 }
 
@@ -171,6 +172,8 @@ func (t *task) readSettings() {
 		t.policy = p.settings.Annotations
 		clear(t.annotations) // they were read under another
 	}
+	t.syslog(object)
+	t.modules(object)
 }
 
 // ingresses are ours, oldest first: what they claim first is theirs.

@@ -104,6 +104,7 @@ func (t *task) location(h *host, s slot, c *claim) model.Location {
 		Match:             s.match,
 		Return:            c.answer,
 		RedirectHTTPS:     t.redirect(h, s, c),
+		NoAccessLog:       t.unlogged(h, c),
 		KeepTrailingSlash: c.values.Redirect.TrailingSlash.Or(t.result.Config.Settings.PreserveTrailingSlash),
 	}
 	if c.ingress != nil {

@@ -26,10 +26,20 @@ type Settings struct {
 
 	AccessLog       bool
 	AccessLogPath   string
-	ErrorLogLevel   string
-	LogFormat       string // log_format's text, verbatim
-	LogFormatEscape string // default, json or none
-	Metrics         bool   // count requests in Lua
+	AccessLogParams string      // buffer, flush and gzip
+	SkipAccessLog   option.List // keys of a map of $request_uri
+	// DefaultBackendLog logs what no Ingress takes.
+	DefaultBackendLog bool
+	ErrorLogLevel     string
+	ErrorLogPath      string // "": standard error
+	SyslogHost        string // "": no syslog
+	SyslogPort        int
+	Syslog            string // the address and port to send to, once the host is known
+	LogFormat         string // log_format's text, verbatim
+	LogFormatEscape   string // default, json or none
+	Metrics           bool   // count requests in Lua
+
+	Gzip, Brotli Compression
 
 	HTTP2                    bool
 	HTTP2MaxStreams          int
@@ -130,4 +140,13 @@ type Listen struct {
 	HTTPSPort   int
 	DefaultPort int // of the built-in 404 server; 0: none
 	IPv6        bool
+}
+
+// Compression is what is compressed, and how.
+type Compression struct {
+	On        bool
+	Level     int
+	MinLength int         // bytes
+	Types     option.List // media types
+	Disable   string      // an expression; for User-Agents
 }

@@ -25,7 +25,9 @@ var variables = strings.Fields(`
 	upstream_addr upstream_bytes_received upstream_bytes_sent upstream_cache_status upstream_connect_time
 	upstream_header_time upstream_last_server_name upstream_queue_time upstream_response_length upstream_response_time
 	upstream_status uri
-	best_http_host proxy_alternative_upstream_name proxy_upstream_name req_id`)
+	proxy_protocol_addr proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port
+	best_http_host proxy_alternative_upstream_name proxy_upstream_name req_id
+	namespace ingress_name service_name service_port location_path the_real_ip pass_access_scheme pass_server_port pass_port`)
 
 // families are variables of which any name that starts so exists.
 var families = []string{"http_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_trailer_", "upstream_cookie_", "arg_", "cookie_"}
@@ -50,9 +52,13 @@ var logFormat = option.Check[string]{
 				return "", fmt.Errorf("$%.80s is not a variable that can be logged", name)
 			}
 		}
-		return s, nil
+		return proxyHost.ReplaceAllString(s, "$${proxy_upstream_name}"), nil
 	},
 }
+
+// proxyHost is what ingress-nginx sets to $proxy_upstream_name; nginx's own is
+// the name of an upstream block.
+var proxyHost = regexp.MustCompile(`\$(?:\{proxy_host\}|proxy_host\b)`)
 
 func known(name string) bool {
 	return slices.Contains(variables, name) || slices.ContainsFunc(families, func(family string) bool {

@@ -31,6 +31,7 @@ func read(r *option.Reader) model.Settings {
 	var s model.Settings
 	readWorkers(r, &s)
 	readLogs(r, &s)
+	readCompression(r, &s)
 	readHTTP(r, &s)
 	readRedirects(r, &s)
 	readUpstream(r, &s)

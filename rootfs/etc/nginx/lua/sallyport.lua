@@ -6,6 +6,7 @@ local M = {}
 --- init runs in the master, at its start and at each reload, and in nginx -t.
 -- options.dir: the work folder; options.unavailable: the address that answers
 -- 503; options.names: the access log shows $proxy_upstream_name;
+-- options.shown: variables of the route that the access log shows, or nil;
 -- options.limits: requests or connections are counted;
 -- options.reject_handshake: no TLS for hosts that are not known;
 -- options.tracing: how spans are sampled, and how many are kept for the collector;
@@ -40,35 +41,41 @@ function M.init(options)
     M.errors = errors.rewrite
     M.error_status = errors.status
 
-    local release
+    local logs = {} -- what each request does when it is logged, in order
     if options.limits then
-        release = require("sallyport.feature.limit").release
-        M.log = release
+        logs[1] = require("sallyport.feature.limit").release
     end
-
-    local requests
+    if options.shown then
+        logs[#logs + 1] = require("sallyport.shown").prepare(options.shown)
+    end
     if options.metrics then
-        requests = require("sallyport.requests")
+        local requests = require("sallyport.requests")
         requests.init(options.metrics)
-        M.log = requests.log
-        if release then
-            function M.log()
-                release()
-                requests.log()
-            end
-        end
+        logs[#logs + 1] = requests.log
         M.exit = requests.flush_at_exit
         control.requests = requests.rows
+    end
+    local first, second, third = logs[1], logs[2], logs[3]
+
+    M.log = first
+    if third then
+        function M.log()
+            first()
+            second()
+            third()
+        end
+    elseif second then
+        function M.log()
+            first()
+            second()
+        end
     end
 
     --- finish is log for a location whose route has steps in that phase.
     function M.finish()
         phases.log()
-        if release then
-            release()
-        end
-        if requests then
-            requests.log()
+        if first then
+            M.log()
         end
     end
 
@@ -76,8 +83,8 @@ function M.init(options)
     function M.worker(generation)
         balancer.start()
         retire.start()
-        if requests then
-            requests.start()
+        if options.metrics then
+            require("sallyport.requests").start()
         end
         -- Last: whoever sees the new generation may count on this worker.
         data.started(generation)

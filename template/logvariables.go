@@ -1,0 +1,43 @@
+package template
+
+import (
+	"regexp"
+	"slices"
+)
+
+// ofRoute are the variables of the log format that Lua sets when a request is
+// logged. They are data: a route's Service can change without a reload.
+var ofRoute = []string{"namespace", "ingress_name", "service_name", "service_port", "location_path"}
+
+// aliases are ingress-nginx's names for what nginx has under another.
+var aliases = map[string]string{
+	"the_real_ip":        "$remote_addr",
+	"pass_access_scheme": "$scheme",
+	"pass_server_port":   "$server_port",
+	"pass_port":          "$server_port",
+}
+
+// shows says whether the access log shows a variable. Lua can set no variable
+// that nothing in the file shows.
+func (f *frame) shows(name string) bool {
+	return f.AccessLog && regexp.MustCompile(`\$(\{`+name+`\}|`+name+`\b)`).MatchString(f.LogFormat)
+}
+
+// Names says whether it shows what a route's backend is called.
+func (f *frame) Names() bool { return f.shows("proxy_upstream_name") }
+
+// Shown are those of a route that it shows.
+func (f *frame) Shown() []string {
+	return slices.DeleteFunc(slices.Clone(ofRoute), func(name string) bool { return !f.shows(name) })
+}
+
+// Aliases are those that it shows, and what they are.
+func (f *frame) Aliases() map[string]string {
+	shown := map[string]string{}
+	for name, value := range aliases {
+		if f.shows(name) {
+			shown[name] = value
+		}
+	}
+	return shown
+}
