@@ -88,6 +88,7 @@ func New(env Environment) (*Renderer, error) {
 		"params":     parameters,
 		"sni":        sni,
 		"digest":     digest,
+		"indented":   indented,
 		"directives": directives, // of a snippet, for a location that has no other of their kind
 	})
 	names, err := fs.Glob(files, "*.tmpl")

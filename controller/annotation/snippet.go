@@ -3,6 +3,7 @@ package annotation
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
@@ -108,22 +109,55 @@ func printed(all []directive) []string {
 
 // snippetCheck accepts directives that are harmless in a place.
 func snippetCheck(in place) option.Check[option.List] {
+	return directivesCheck(func() checker { return checker{in: in, own: map[string]bool{}, seen: map[string]bool{}} }, func(checker) {})
+}
+
+// directivesCheck accepts directives that a checker finds harmless, and hands
+// the checker on then.
+func directivesCheck(begin func() checker, taken func(checker)) option.Check[option.List] {
 	return option.Check[option.List]{
 		Values: "nginx directives",
 		Parse: func(s string) (option.List, error) {
-			if len(s) > 16<<10 {
-				return "", fmt.Errorf("is longer than 16384 bytes")
+			c := begin()
+			if most := c.most(); len(s) > most {
+				return "", fmt.Errorf("is longer than %d bytes", most)
 			}
 			tree, err := parseDirectives(s)
 			if err != nil {
 				return "", err
 			}
-			c := checker{in: in, own: map[string]bool{}, seen: map[string]bool{}}
 			out, err := c.all(tree)
 			if err != nil {
 				return "", err
 			}
+			if err := writable(out); err != nil {
+				return "", err
+			}
+			taken(c)
 			return option.ListOf(printed(out)...), nil
 		},
 	}
+}
+
+// writable refuses what can't be written down as one word; see package template.
+func writable(all []directive) error {
+	for _, d := range all {
+		for _, word := range d.words {
+			if strings.HasSuffix(word, `\`) || strings.ContainsFunc(word, unicode.IsControl) {
+				return fmt.Errorf("directive %.60q: %.60q ends in a backslash, or has a control character", d.words[0], word)
+			}
+		}
+		if err := writable(d.block); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// most is how long a snippet may be, in bytes: a map may have many entries.
+func (c *checker) most() int {
+	if c.in == inHTTP {
+		return 256 << 10
+	}
+	return 16 << 10
 }

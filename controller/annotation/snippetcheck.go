@@ -20,13 +20,19 @@ const (
 	inAuth
 	inStream
 	inIf // of a location or a server
+	// The ConfigMap's alone.
+	inMain
+	inHTTP
+	inOwnServer // a server that a snippet adds
 )
 
 // A checker finds the directives of one snippet harmless, or not.
 type checker struct {
-	in   place
-	own  map[string]bool // variables that it has set
-	seen map[string]bool // directives that nginx takes once
+	in  place
+	own map[string]bool // variables that it has set
+	// zones are those that it may count in: the directive that uses each, by name.
+	zones map[string]string
+	seen  map[string]bool // directives that nginx takes once
 	// decoded says that variables with line breaks in them do no harm here.
 	decoded bool
 }
@@ -55,12 +61,15 @@ func (c *checker) all(tree []directive) ([]directive, error) {
 
 func (c *checker) one(d directive) ([]directive, error) {
 	name, args := d.words[0], d.words[1:]
-	if name == "if" && d.block != nil && c.in&(inLocation|inServer) != 0 {
+	if name == "if" && d.block != nil && c.in&(inLocation|inServer|inOwnServer) != 0 {
 		return c.condition(args, d.block)
 	}
+	if d.block != nil {
+		return c.block(name, args, d.block)
+	}
 	r, ok := rules[name]
-	if !ok || r.in&c.in == 0 || d.block != nil {
-		return nil, fmt.Errorf("directive %.60q is not one of those that are known to be harmless here", name)
+	if !ok || r.in&c.in == 0 {
+		return nil, unknown(name)
 	}
 	if c.seen[name] && !r.many {
 		return nil, fmt.Errorf("directive %s stands there twice", name)

@@ -24,8 +24,10 @@ import (
 // does.
 func (t *task) auth(s *site) {
 	a, key := s.values.Auth, "auth-url"
+	snippet := s.values.Snippet.Auth
 	if a.URL.Scheme == "" && !a.NotGlobal {
 		a, key = t.result.Config.Settings.GlobalAuth, "enable-global-auth"
+		snippet = option.ListOf(append(t.result.Config.Settings.GlobalAuthSnippet.All(), snippet.All()...)...)
 	}
 	if a.URL.Scheme == "" || t.open(s.slot) {
 		return
@@ -44,7 +46,7 @@ func (t *task) auth(s *site) {
 		return
 	}
 	data.Set = set
-	if err := authSnippet(s, &data); err != nil {
+	if err := authSnippet(snippet, &data); err != nil {
 		t.closed(s, "auth-snippet", err.Error())
 		return
 	}
@@ -193,9 +195,9 @@ func (t *task) authTimes(s *site, data *model.Auth) {
 
 // authSnippet takes the headers out of the directives for the location that
 // asks. There is no such location, so others have no place.
-func authSnippet(s *site, data *model.Auth) error {
+func authSnippet(snippet option.List, data *model.Auth) error {
 	all := data.Set.All()
-	for _, words := range annotation.Directives(s.values.Snippet.Auth) {
+	for _, words := range annotation.Directives(snippet) {
 		if len(words) != 3 || words[0] != "proxy_set_header" {
 			return fmt.Errorf("has a directive other than proxy_set_header, for which there is no place: %.40q", words)
 		}

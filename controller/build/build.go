@@ -174,6 +174,7 @@ func (t *task) readSettings() {
 	}
 	t.syslog(object)
 	t.modules(object)
+	t.ownServers(object)
 }
 
 // ingresses are ours, oldest first: what they claim first is theirs.

@@ -41,6 +41,9 @@ type Settings struct {
 
 	Gzip, Brotli Compression
 
+	// Directives that the operator wrote; see annotation.Directives.
+	MainSnippet, HTTPSnippet, ServerSnippet, LocationSnippet, GlobalAuthSnippet option.List
+
 	HTTP2                    bool
 	HTTP2MaxStreams          int
 	ServerTokens             bool

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
@@ -36,29 +37,34 @@ var oneLine = option.Pattern(`[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x1f\x7f\\]`, "on
 
 var variable = regexp.MustCompile(`\$(?:\{([a-zA-Z0-9_]+)\}|([a-zA-Z0-9_]+))?`)
 
-// logFormat accepts one line of text with variables that nginx knows.
-var logFormat = option.Check[string]{
-	Values: "one line of text with nginx variables, not ending in a backslash",
-	Parse: func(s string) (string, error) {
-		if _, err := oneLine.Parse(s); err != nil {
-			return "", err
-		}
-		for _, m := range variable.FindAllStringSubmatch(s, -1) {
-			name := m[1] + m[2]
-			if name == "" {
-				return "", fmt.Errorf("%.80q has a $ without a variable's name", s)
+// logFormat accepts one line of text with variables that nginx knows, or that
+// the ConfigMap's snippets declare.
+func logFormat(snippets *annotation.Scope) option.Check[string] {
+	return option.Check[string]{
+		Values: "one line of text with nginx variables, not ending in a backslash",
+		Parse: func(s string) (string, error) {
+			if _, err := oneLine.Parse(s); err != nil {
+				return "", err
 			}
-			if !known(name) {
-				return "", fmt.Errorf("$%.80s is not a variable that can be logged", name)
-			}
-		}
-		return proxyHost.ReplaceAllString(s, "$${proxy_upstream_name}"), nil
-	},
+			var bad error
+			out := variable.ReplaceAllStringFunc(s, func(found string) string {
+				name := strings.Trim(found[1:], "{}")
+				switch own, ok := snippets.Variable(name); {
+				case ok:
+					return "${" + own + "}"
+				case name == "proxy_host":
+					return "${proxy_upstream_name}" // so it is in ingress-nginx; nginx's own is an upstream block's name
+				case name == "":
+					bad = fmt.Errorf("%.80q has a $ without a variable's name", s)
+				case !known(name):
+					bad = fmt.Errorf("$%.80s is not a variable that can be logged", name)
+				}
+				return found
+			})
+			return out, bad
+		},
+	}
 }
-
-// proxyHost is what ingress-nginx sets to $proxy_upstream_name; nginx's own is
-// the name of an upstream block.
-var proxyHost = regexp.MustCompile(`\$(?:\{proxy_host\}|proxy_host\b)`)
 
 func known(name string) bool {
 	return slices.Contains(variables, name) || slices.ContainsFunc(families, func(family string) bool {

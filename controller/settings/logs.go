@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
@@ -13,7 +14,7 @@ const DefaultLogFormat = `$remote_addr - $remote_user [$time_local] "$request" $
 
 var logPath = option.Pattern(`/[-_./a-zA-Z0-9]+`, "an absolute path")
 
-func readLogs(r *option.Reader, s *model.Settings) {
+func readLogs(r *option.Reader, s *model.Settings, snippets *annotation.Scope) {
 	s.AccessLog = !flag(r, "disable-access-log", false, "Writes no access log.")
 	if flag(r, "disable-http-access-log", false, "Writes no access log of HTTP requests; what the stream block logs is left.") {
 		s.AccessLog = false
@@ -37,7 +38,7 @@ func readLogs(r *option.Reader, s *model.Settings) {
 		r.Warn("enable-auth-access-log", "has no effect: the request to the server of auth-url is none of nginx's and has no line of its own")
 	}
 	readErrorLog(r, s)
-	readLogFormat(r, s)
+	readLogFormat(r, s, snippets)
 }
 
 func readErrorLog(r *option.Reader, s *model.Settings) {
@@ -59,8 +60,8 @@ func readErrorLog(r *option.Reader, s *model.Settings) {
 	}
 }
 
-func readLogFormat(r *option.Reader, s *model.Settings) {
-	s.LogFormat = text(r, "log-format-upstream", DefaultLogFormat, logFormat,
+func readLogFormat(r *option.Reader, s *model.Settings, snippets *annotation.Scope) {
+	s.LogFormat = text(r, "log-format-upstream", DefaultLogFormat, logFormat(snippets),
 		"The format of the access log, with nginx's variables and ingress-nginx's: `$proxy_upstream_name`, `$proxy_alternative_upstream_name`, `$proxy_host`, `$req_id`, "+
 			"`$namespace`, `$ingress_name`, `$service_name`, `$service_port`, `$location_path`, `$the_real_ip`, `$best_http_host`, `$pass_access_scheme`, `$pass_server_port` and `$pass_port`.")
 	json := flag(r, "log-format-escape-json", false, "Escapes variables in the access log for JSON.")

@@ -30,7 +30,8 @@ func Docs() []option.Doc { return option.Docs(func(r *option.Reader) { read(r) }
 func read(r *option.Reader) model.Settings {
 	var s model.Settings
 	readWorkers(r, &s)
-	readLogs(r, &s)
+	snippets := readSnippets(r, &s)
+	readLogs(r, &s, snippets)
 	readCompression(r, &s)
 	readHTTP(r, &s)
 	readRedirects(r, &s)
