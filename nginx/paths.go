@@ -18,6 +18,7 @@ type Paths struct {
 	Opened      string // unix socket for TLS, where nginx's stream module has the port
 	Through     string // unix socket for TLS that nginx does not open
 	Files       string // folder of what nginx.conf reads by name; workers can't list it
+	Geo         string // folder of databases of addresses; workers read them
 	Temp        string // folder for nginx's temporary files
 	DefaultCert string // of nginx.conf, where no data says otherwise
 	DefaultKey  string
@@ -43,6 +44,7 @@ func PathsIn(dir string) Paths {
 		Opened:      at("opened.sock"),
 		Through:     at("through.sock"),
 		Files:       at("files"),
+		Geo:         at("geoip"),
 		Temp:        at("temp"),
 		DefaultCert: at("default.crt"),
 		DefaultKey:  at("default.key"),

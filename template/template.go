@@ -39,6 +39,8 @@ type Environment struct {
 	Through     string // path of the socket for TLS that is not opened
 	Stream      string // the .so file of the stream module; "" where it is built in
 	Brotli      string // the .so file of the brotli module; "" where it is built in or missing
+	GeoIP       string // the same of the geoip2 module
+	GeoFolder   string // where databases of addresses are
 	Files       string // the folder of model.Config.Files
 	DefaultCert string // PEM files of the certificate for all other hosts
 	DefaultKey  string
@@ -148,6 +150,7 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 	frame := &frame{Settings: s, Env: r.env, Generation: placeholder}
 	frame.measure(servers)
 	frame.Pools = pools(servers)
+	frame.Places, frame.Nowhere = frame.places()
 	if len(servers) == 0 || servers[0].Host != "" {
 		// nginx wants a server with a certificate behind each TLS socket.
 		servers = slices.Insert(slices.Clone(servers), 0, model.Server{})
@@ -223,6 +226,9 @@ type frame struct {
 	Generation string
 
 	Pools []upstream // beside that for HTTP
+
+	Places  []geoDatabase // what is shown of databases of addresses
+	Nowhere []string      // and of none
 
 	NamesHashSize   int      // entries
 	NamesHashBucket int      // bytes

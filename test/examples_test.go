@@ -78,7 +78,7 @@ func exampleInputs(t *testing.T, archive *txtar.Archive) (build.Options, string)
 		AnnotationsPrefix: annotation.DefaultPrefix,
 		ConfigMap:         store.Key{Namespace: "default", Name: "settings"},
 	}
-	options.Brotli = true
+	options.Brotli, options.GeoIP = true, exampleGeoIP
 	options.Listen.HTTPPort, options.Listen.HTTPSPort = 80, 443
 	for _, f := range archive.Files {
 		switch {
@@ -138,7 +138,7 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 		name, value, _ := strings.Cut(f, "=")
 		switch name {
 		case "--no-modules": // as on a machine without those that few need
-			o.Brotli = false
+			o.Brotli, o.GeoIP = false, build.GeoIP{}
 		case "--strict-paths":
 			o.StrictPaths = true
 		case "--enable-ssl-passthrough":
@@ -156,12 +156,14 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 	}
 }
 
+var exampleGeoIP = build.GeoIP{Module: true, Databases: []string{"GeoIP2-Country", "GeoLite2-City", "GeoLite2-Country"}}
+
 func exampleEnvironment() template.Environment {
 	return template.Environment{
 		Dir: "/run/sallyport", Lua: "/run/sallyport/lua", Pid: "/run/sallyport/nginx.pid",
 		Control: "/run/sallyport/private/control.sock", Unavailable: "/run/sallyport/unavailable.sock",
 		Opened: "/run/sallyport/opened.sock", Through: "/run/sallyport/through.sock",
-		Files:       "/run/sallyport/files",
+		Files: "/run/sallyport/files", GeoFolder: "/run/sallyport/geoip",
 		DefaultCert: "/run/sallyport/default.crt", DefaultKey: "/run/sallyport/default.key",
 		Version: [3]int{1, 26, 0}, OpenFiles: 65536, AccessLog: "/dev/stdout",
 	}

@@ -48,6 +48,8 @@ type options struct {
 	ElectionID                                     string
 	ElectionTTL                                    time.Duration
 
+	Geo geoOptions
+
 	// Metrics and logs.
 	Metrics, MetricsPerHost, MetricsPerUndefinedHost bool
 	TimeBuckets, LengthBuckets, SizeBuckets          []float64
@@ -64,6 +66,7 @@ func (o *options) flagSet() *pflag.FlagSet {
 	o.sourceFlags(f)
 	o.ingressFlags(f)
 	o.nginxFlags(f)
+	o.Geo.flags(f)
 	o.statusFlags(f)
 	o.metricsFlags(f)
 	ignoredFlags(f)
@@ -184,6 +187,9 @@ func (o *options) check() error {
 	}
 	if o.Manifests != "" && (o.Kubeconfig != "" || o.APIServer != "") {
 		return usagef("--manifests excludes --kubeconfig and --apiserver-host")
+	}
+	if err := o.Geo.check(); err != nil {
+		return err
 	}
 	if o.LogFormat != "text" && o.LogFormat != "json" {
 		return usagef("--log-format %q is neither text nor json", o.LogFormat)

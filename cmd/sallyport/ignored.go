@@ -21,11 +21,6 @@ var ignored = map[string]string{
 	"health-check-timeout":           "health is known without asking nginx",
 	"internal-logger-address":        "nginx logs to standard error",
 	"max-buckets":                    "native histograms are not written",
-	"maxmind-edition-ids":            "GeoIP is not supported by this version",
-	"maxmind-license-key":            "GeoIP is not supported by this version",
-	"maxmind-mirror":                 "GeoIP is not supported by this version",
-	"maxmind-retries-count":          "GeoIP is not supported by this version",
-	"maxmind-retries-timeout":        "GeoIP is not supported by this version",
 	"monitor-max-batch-size":         "metrics are not sent in batches",
 	"post-shutdown-grace-period":     "the controller ends when nginx has finished its last request",
 	"profiler-address":               "profiling is not supported by this version",
@@ -79,15 +74,15 @@ func ignoredFlags(f *pflag.FlagSet) {
 			f.Duration(n, time.Duration(0), "taken and ignored: "+ignored[n])
 		}
 	}
-	text("exclude-socket-metrics", "internal-logger-address", "maxmind-edition-ids", "maxmind-license-key", "maxmind-mirror",
+	text("exclude-socket-metrics", "internal-logger-address",
 		"profiler-address", "tcp-services-configmap", "udp-services-configmap",
 		"validating-webhook", "validating-webhook-certificate", "validating-webhook-key")
-	number("bucket-factor", "dynamic-configuration-retries", "health-check-timeout", "max-buckets", "maxmind-retries-count",
+	number("bucket-factor", "dynamic-configuration-retries", "health-check-timeout", "max-buckets",
 		"monitor-max-batch-size", "post-shutdown-grace-period", "profiler-port", "ssl-passthrough-proxy-port", "status-port", "stream-port", "sync-rate-limit")
 	f.Bool("enable-annotation-validation", true, "taken, and always as if true: "+ignored["enable-annotation-validation"])
 	toggle("deep-inspect", "disable-full-test", "enable-ssl-chain-completion",
 		"enable-topology-aware-routing", "profiling", "report-status-classes")
-	span("maxmind-retries-timeout", "sync-period")
+	span("sync-period")
 	// klog's, which ingress-nginx took as well.
 	text("log_backtrace_at", "log_dir", "log_file", "vmodule")
 	number("log_file_max_size")

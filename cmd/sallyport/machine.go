@@ -83,6 +83,7 @@ func environmentIn(p nginx.Paths) template.Environment {
 		Opened:      p.Opened,
 		Through:     p.Through,
 		Files:       p.Files,
+		GeoFolder:   p.Geo,
 		DefaultCert: p.DefaultCert,
 		DefaultKey:  p.DefaultKey,
 	}
@@ -101,7 +102,7 @@ func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
 		}
 	}
 	e.Stream = b.Modules["stream"]
-	e.Brotli = b.Modules["brotli"]
+	e.Brotli, e.GeoIP = b.Modules["brotli"], b.Modules["geoip2"]
 	if os.Geteuid() == 0 {
 		e.User = workerUser()
 	}

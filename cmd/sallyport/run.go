@@ -14,6 +14,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/sallyport-ingress/sallyport/controller"
+	"github.com/sallyport-ingress/sallyport/controller/geoip"
 	"github.com/sallyport-ingress/sallyport/controller/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/spans"
@@ -99,6 +100,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	buildOptions := o.buildOptions()
 	buildOptions.Listen = listen
 	_, buildOptions.Brotli = build.Modules["brotli"]
+	buildOptions.GeoIP = o.geoIP(ctx, build, proxy.Paths(), log)
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,
@@ -133,6 +135,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	tasks.start("reading objects", func() error { return objects.Run(work) })
 	tasks.start("exporting spans", func() error { return exporter.Run(work) })
 	tasks.start("the controller", func() error { return loop.Run(work) })
+	if buildOptions.GeoIP.Module {
+		tasks.start("watching databases of addresses", func() error { return geoip.Watch(work, o.Geo.source(proxy.Paths()), tellGeo(log)) })
+	}
 	if writer != nil {
 		tasks.start("writing status", func() error { return writer.Run(work) })
 	}

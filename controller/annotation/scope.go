@@ -33,7 +33,7 @@ func (s *Scope) Auth() option.Check[option.List]     { return s.check(inAuth) }
 // check adds what directives declare to the scope, where they are all taken.
 func (s *Scope) check(in place) option.Check[option.List] {
 	return directivesCheck(func() checker {
-		return checker{in: in, own: maps.Clone(s.own), zones: maps.Clone(s.zones), seen: map[string]bool{}}
+		return checker{in: in, own: maps.Clone(s.own), zones: maps.Clone(s.zones), general: true, seen: map[string]bool{}}
 	}, func(c checker) { s.own, s.zones = c.own, c.zones })
 }
 

@@ -31,8 +31,9 @@ type checker struct {
 	in  place
 	own map[string]bool // variables that it has set
 	// zones are those that it may count in: the directive that uses each, by name.
-	zones map[string]string
-	seen  map[string]bool // directives that nginx takes once
+	zones   map[string]string
+	seen    map[string]bool // directives that nginx takes once
+	general bool            // the ConfigMap's, which may use what databases of addresses say
 	// decoded says that variables with line breaks in them do no harm here.
 	decoded bool
 }
@@ -95,7 +96,7 @@ func (c *checker) condition(args []string, block []directive) ([]directive, erro
 	if len(parts) != 1 && len(parts) != 3 {
 		return nil, fmt.Errorf("directive if: the condition is neither ($variable) nor ($variable operator text)")
 	}
-	decoded := checker{own: c.own, decoded: true} // it is compared, and goes nowhere
+	decoded := checker{own: c.own, general: c.general, decoded: true} // it is compared, and goes nowhere
 	variable, err := decoded.variables(parts[0])
 	if variable = strings.NewReplacer("{", "", "}", "").Replace(variable); err != nil || !comparedVariable.MatchString(variable) {
 		return nil, fmt.Errorf("directive if: %.60q is not a variable that may be compared", parts[0])
@@ -108,7 +109,7 @@ func (c *checker) condition(args []string, block []directive) ([]directive, erro
 		}
 		words = []string{"if", "(" + variable, parts[1], value, ")"}
 	}
-	inner := checker{in: inIf, own: c.own, seen: map[string]bool{}}
+	inner := checker{in: inIf, own: c.own, general: c.general, seen: map[string]bool{}}
 	checked, err := inner.all(block)
 	if err != nil {
 		return nil, err
@@ -200,7 +201,7 @@ func (c *checker) variables(text string) (string, error) {
 		switch {
 		case c.own[name]:
 			return "${" + ownPrefix + name + "}"
-		case known.MatchString(name), c.decoded && unescaped.MatchString(name):
+		case known.MatchString(name), c.general && IsGeoVariable(name), c.decoded && unescaped.MatchString(name):
 			if len(name) == 1 {
 				return "$" + name
 			}

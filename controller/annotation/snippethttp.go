@@ -28,7 +28,7 @@ func (c *checker) mapping(args []string, block []directive) ([]directive, error)
 	if len(args) != 2 {
 		return nil, fmt.Errorf("takes a text and a variable")
 	}
-	decoded := checker{own: c.own, decoded: true}
+	decoded := checker{own: c.own, general: true, decoded: true}
 	source, err := decoded.variables(args[0])
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (c *checker) server(args []string, block []directive) ([]directive, error) 
 	if len(args) != 0 {
 		return nil, fmt.Errorf("takes no arguments")
 	}
-	inner := checker{in: inOwnServer, own: c.own, zones: c.zones, seen: map[string]bool{}}
+	inner := checker{in: inOwnServer, own: c.own, zones: c.zones, general: true, seen: map[string]bool{}}
 	out, err := inner.all(block)
 	if err == nil && !inner.seen["listen"] {
 		err = fmt.Errorf("has no listen")
@@ -184,7 +184,7 @@ func (c *checker) location(args []string, block []directive) ([]directive, error
 	} else {
 		c.seen[key] = true
 	}
-	inner := checker{in: inLocation, own: c.own, zones: c.zones, seen: map[string]bool{}}
+	inner := checker{in: inLocation, own: c.own, zones: c.zones, general: true, seen: map[string]bool{}}
 	out, err := inner.all(block)
 	return []directive{{words: append([]string{"location"}, args...), block: out}}, err
 }

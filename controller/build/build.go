@@ -37,6 +37,7 @@ type Options struct {
 	Passthrough        bool // TLS of some hosts may go to their Services unopened
 	Metrics            bool
 	Brotli             bool // nginx has that module
+	GeoIP              GeoIP
 	Listen             model.Listen
 }
 
@@ -175,6 +176,7 @@ func (t *task) readSettings() {
 	t.syslog(object)
 	t.modules(object)
 	t.ownServers(object)
+	t.geoIP(object)
 }
 
 // ingresses are ours, oldest first: what they claim first is theirs.

@@ -41,6 +41,12 @@ type Settings struct {
 
 	Gzip, Brotli Compression
 
+	// GeoIP are the databases of addresses, and how often, in minutes, nginx looks
+	// for newer ones; 0: never.
+	GeoIP        bool
+	GeoDatabases option.List // as in GeoLite2-City
+	GeoReload    int
+
 	// Directives that the operator wrote; see annotation.Directives.
 	MainSnippet, HTTPSnippet, ServerSnippet, LocationSnippet, GlobalAuthSnippet option.List
 

@@ -56,7 +56,7 @@ func logFormat(snippets *annotation.Scope) option.Check[string] {
 					return "${proxy_upstream_name}" // so it is in ingress-nginx; nginx's own is an upstream block's name
 				case name == "":
 					bad = fmt.Errorf("%.80q has a $ without a variable's name", s)
-				case !known(name):
+				case !known(name) && !annotation.IsGeoVariable(name):
 					bad = fmt.Errorf("$%.80s is not a variable that can be logged", name)
 				}
 				return found

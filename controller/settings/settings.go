@@ -33,6 +33,7 @@ func read(r *option.Reader) model.Settings {
 	snippets := readSnippets(r, &s)
 	readLogs(r, &s, snippets)
 	readCompression(r, &s)
+	readGeoIP(r, &s)
 	readHTTP(r, &s)
 	readRedirects(r, &s)
 	readUpstream(r, &s)
