@@ -17,6 +17,12 @@ var aliases = map[string]string{
 	"pass_port":          "$server_port",
 }
 
+// ofSpan are parts of $span_context: the trace's id and the span's.
+var ofSpan = map[string]string{
+	"opentelemetry_trace_id": `~^([0-9a-f]{32})`,
+	"opentelemetry_span_id":  `~^[0-9a-f]{32}([0-9a-f]{16})`,
+}
+
 // shows says whether the access log shows a variable. Lua can set no variable
 // that nothing in the file shows.
 func (f *frame) shows(name string) bool {
@@ -32,9 +38,14 @@ func (f *frame) Shown() []string {
 }
 
 // Aliases are those that it shows, and what they are.
-func (f *frame) Aliases() map[string]string {
+func (f *frame) Aliases() map[string]string { return f.shown(aliases) }
+
+// SpanVariables are those of a span that it shows, and where they are in it.
+func (f *frame) SpanVariables() map[string]string { return f.shown(ofSpan) }
+
+func (f *frame) shown(variables map[string]string) map[string]string {
 	shown := map[string]string{}
-	for name, value := range aliases {
+	for name, value := range variables {
 		if f.shows(name) {
 			shown[name] = value
 		}

@@ -47,7 +47,9 @@ type Settings struct {
 	GeoDatabases option.List // as in GeoLite2-City
 	GeoReload    int
 
-	// Directives that the operator wrote; see annotation.Directives.
+	// Directives that the operator wrote; see annotation.Directives. NoGlobalAuth
+	// says that those of GlobalAuthSnippet are wrong.
+	NoGlobalAuth                                                                bool
 	MainSnippet, HTTPSnippet, ServerSnippet, LocationSnippet, GlobalAuthSnippet option.List
 
 	HTTP2                    bool

@@ -28,7 +28,8 @@ var variables = strings.Fields(`
 	upstream_status uri
 	proxy_protocol_addr proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port
 	best_http_host proxy_alternative_upstream_name proxy_upstream_name req_id
-	namespace ingress_name service_name service_port location_path the_real_ip pass_access_scheme pass_server_port pass_port`)
+	namespace ingress_name service_name service_port location_path the_real_ip pass_access_scheme pass_server_port pass_port
+	opentelemetry_trace_id opentelemetry_span_id`)
 
 // families are variables of which any name that starts so exists.
 var families = []string{"http_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_trailer_", "upstream_cookie_", "arg_", "cookie_"}

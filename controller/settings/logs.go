@@ -63,7 +63,8 @@ func readErrorLog(r *option.Reader, s *model.Settings) {
 func readLogFormat(r *option.Reader, s *model.Settings, snippets *annotation.Scope) {
 	s.LogFormat = text(r, "log-format-upstream", DefaultLogFormat, logFormat(snippets),
 		"The format of the access log, with nginx's variables and ingress-nginx's: `$proxy_upstream_name`, `$proxy_alternative_upstream_name`, `$proxy_host`, `$req_id`, "+
-			"`$namespace`, `$ingress_name`, `$service_name`, `$service_port`, `$location_path`, `$the_real_ip`, `$best_http_host`, `$pass_access_scheme`, `$pass_server_port` and `$pass_port`.")
+			"`$namespace`, `$ingress_name`, `$service_name`, `$service_port`, `$location_path`, `$the_real_ip`, `$best_http_host`, `$pass_access_scheme`, `$pass_server_port` and `$pass_port`, "+
+			"`$opentelemetry_trace_id` and `$opentelemetry_span_id`, and with `use-geoip2` those of databases of addresses.")
 	json := flag(r, "log-format-escape-json", false, "Escapes variables in the access log for JSON.")
 	none := flag(r, "log-format-escape-none", false, "Escapes nothing in the access log: what a client sends can end a line and begin another.")
 	switch {

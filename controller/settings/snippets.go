@@ -22,8 +22,10 @@ func readSnippets(r *option.Reader, s *model.Settings) *annotation.Scope {
 	s.ServerSnippet = snippet(r, "server-snippet", scope.Server(), "nginx directives for all hosts, as the annotation of that name has them, and `limit_req` and `limit_conn`."+checkedSnippet)
 	s.LocationSnippet = snippet(r, "location-snippet", scope.Location(),
 		"nginx directives for all locations, as configuration-snippet has them, and `limit_req` and `limit_conn`. What nginx takes once, an Ingress's own snippet says."+checkedSnippet)
+	before := len(r.Problems())
 	s.GlobalAuthSnippet = snippet(r, "global-auth-snippet", scope.Auth(),
-		"nginx directives for the request to the server of `global-auth-url`: its headers, by `proxy_set_header`. Another directive closes the locations where that server is asked."+checkedSnippet)
+		"nginx directives for the request to the server of `global-auth-url`: its headers, by `proxy_set_header`. Another directive, and one that is wrong, closes the locations where that server is asked."+checkedSnippet)
+	s.NoGlobalAuth = len(r.Problems()) > before
 	return scope
 }
 

@@ -195,6 +195,17 @@ func TestLogKeys(t *testing.T) {
 			},
 			want: `GET /g default/case-0 web:80 / 127.0.0.1 http default-web-80 default-web-80 HOST a\x22b []`,
 		},
+		"trace": {
+			keys:     []string{"log-format-upstream", "enable-opentelemetry"},
+			settings: map[string]string{"enable-opentelemetry": "true", "log-format-upstream": "GET $request_uri $opentelemetry_trace_id ${opentelemetry_span_id}."},
+			ask: func(c client) (string, string) {
+				r := c.do(cluster.Request{URL: "http://HOST/t"})
+				logged(c, c.site.AccessLog)
+				sent := strings.Split(r.Seen.Header.Get("Traceparent"), "-")
+				return fmt.Sprint(len(sent) == 4 && strings.Contains(c.site.AccessLog(), "GET /t "+sent[1]+" "+sent[2]+".\n")), ""
+			},
+			want: "true",
+		},
 		"JSON": {
 			keys: []string{"log-format-escape-json"}, settings: map[string]string{"log-format-escape-json": "true", "log-format-upstream": `{"agent":"$http_user_agent","uri":"$uri","svc":"$service_name"}`},
 			ask:  func(c client) (string, string) { return injected(c), "" },
