@@ -26,7 +26,7 @@ var ofSpan = map[string]string{
 // shows says whether the access log shows a variable. Lua can set no variable
 // that nothing in the file shows.
 func (f *frame) shows(name string) bool {
-	return f.AccessLog && regexp.MustCompile(`\$(\{`+name+`\}|`+name+`\b)`).MatchString(f.LogFormat)
+	return f.HTTPAccessLog && regexp.MustCompile(`\$(\{`+name+`\}|`+name+`\b)`).MatchString(f.LogFormat)
 }
 
 // Names says whether it shows what a route's backend is called.

@@ -87,6 +87,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	// What is told to the outside.
 	counters := o.metrics(proxy)
 	exporter := spans.New(proxy.Spans, log)
+	counters.Spans(&exporter.Counts)
 	report := func([]*networkingv1.Ingress, []model.Problem) {}
 	var writer *status.Writer
 	if client != nil {
@@ -101,6 +102,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	buildOptions.Listen = listen
 	_, buildOptions.Brotli = build.Modules["brotli"]
 	buildOptions.GeoIP = o.geoIP(ctx, build, proxy.Paths(), log)
+	buildOptions.Taken = taken(proxy.Paths())
+	_, streams := build.Modules["stream"]
+	buildOptions.NoStreams = !streams
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,

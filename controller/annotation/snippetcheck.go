@@ -18,7 +18,6 @@ const (
 	inLocation place = 1 << iota
 	inServer
 	inAuth
-	inStream
 	inIf // of a location or a server
 	// The ConfigMap's alone.
 	inMain

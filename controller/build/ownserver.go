@@ -1,9 +1,6 @@
 package build
 
 import (
-	"fmt"
-	"slices"
-
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
@@ -11,17 +8,16 @@ import (
 
 // ownServers drops those servers of http-snippet that want a port that is taken:
 // nginx would not start.
-func (t *task) ownServers(object model.Object) {
+func (t *task) ownServers(taken map[streamPort]string) {
+	object := model.Object{Kind: "ConfigMap", Namespace: t.o.ConfigMap.Namespace, Name: t.o.ConfigMap.Name}
 	s := &t.result.Config.Settings
-	taken := []int{s.Listen.HTTPPort, s.Listen.HTTPSPort, s.Listen.DefaultPort}
 	var kept, block []string
-	depth, bad := 0, 0
+	var bad error
+	depth := 0
 	for _, words := range annotation.Directives(s.HTTPSnippet) {
 		block = append(block, annotation.Line(words))
-		if words[0] == "listen" && depth == 1 {
-			if port := annotation.ListenPort(words[1]); slices.Contains(taken, port) {
-				bad = port
-			}
+		if words[0] == "listen" && depth == 1 && bad == nil {
+			bad = t.ownPort(streamPort{number: annotation.ListenPort(words[1])}, taken)
 		}
 		switch words[len(words)-1] {
 		case annotation.BlockOpen:
@@ -32,12 +28,20 @@ func (t *task) ownServers(object model.Object) {
 		if depth > 0 {
 			continue
 		}
-		if bad == 0 {
+		if bad == nil {
 			kept = append(kept, block...)
 		} else {
-			t.problem(object, "data.http-snippet", fmt.Sprintf("has a server on port %d, which is taken; that server is left out", bad))
+			t.problem(object, "data.http-snippet", bad.Error()+"; a server is left out")
 		}
-		block, bad = nil, 0
+		block, bad = nil, nil
 	}
 	s.HTTPSnippet = option.ListOf(kept...)
+}
+
+// ownPort claims a port for such servers; they may share it.
+func (t *task) ownPort(p streamPort, taken map[streamPort]string) error {
+	if taken[p] != "" {
+		return nil
+	}
+	return t.firstClaim(p, "a server of http-snippet", taken)
 }

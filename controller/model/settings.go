@@ -15,6 +15,10 @@ type Settings struct {
 	// Passthrough are the hosts whose TLS is not opened, sorted. Where there are
 	// any, nginx's stream module has the port for HTTPS.
 	Passthrough []Passthrough
+	Streams     []Stream // sorted by port, TCP before UDP
+	Stream      StreamSettings
+	// StreamSnippet is annotation.Streams of the operator's.
+	StreamSnippet option.List
 
 	WorkerProcesses       int
 	WorkerConnections     int
@@ -24,10 +28,12 @@ type Settings struct {
 	ReusePort             bool
 	StrictPaths           bool // no merging of slashes
 
-	AccessLog       bool
-	AccessLogPath   string
-	AccessLogParams string      // buffer, flush and gzip
-	SkipAccessLog   option.List // keys of a map of $request_uri
+	AccessLog         bool
+	HTTPAccessLog     bool // of HTTP requests
+	AccessLogPath     string
+	HTTPAccessLogPath string      // "": the access log's own
+	AccessLogParams   string      // buffer, flush and gzip
+	SkipAccessLog     option.List // keys of a map of $request_uri
 	// DefaultBackendLog logs what no Ingress takes.
 	DefaultBackendLog bool
 	ErrorLogLevel     string

@@ -41,6 +41,20 @@ var variable = regexp.MustCompile(`\$(?:\{([a-zA-Z0-9_]+)\}|([a-zA-Z0-9_]+))?`)
 // logFormat accepts one line of text with variables that nginx knows, or that
 // the ConfigMap's snippets declare.
 func logFormat(snippets *annotation.Scope) option.Check[string] {
+	return formatOf(func(name string) (string, bool) {
+		if own, ok := snippets.Variable(name); ok {
+			return own, true
+		}
+		if name == "proxy_host" {
+			return "proxy_upstream_name", true // so it is in ingress-nginx; nginx's own is an upstream block's name
+		}
+		return name, annotation.IsGeoVariable(name) || known(name, variables, families)
+	})
+}
+
+// formatOf accepts a format whose variables are known; say tells what each is
+// called in nginx.conf.
+func formatOf(say func(name string) (string, bool)) option.Check[string] {
 	return option.Check[string]{
 		Values: "one line of text with nginx variables, not ending in a backslash",
 		Parse: func(s string) (string, error) {
@@ -50,15 +64,14 @@ func logFormat(snippets *annotation.Scope) option.Check[string] {
 			var bad error
 			out := variable.ReplaceAllStringFunc(s, func(found string) string {
 				name := strings.Trim(found[1:], "{}")
-				switch own, ok := snippets.Variable(name); {
-				case ok:
-					return "${" + own + "}"
-				case name == "proxy_host":
-					return "${proxy_upstream_name}" // so it is in ingress-nginx; nginx's own is an upstream block's name
+				said, ok := say(name)
+				switch {
 				case name == "":
 					bad = fmt.Errorf("%.80q has a $ without a variable's name", s)
-				case !known(name) && !annotation.IsGeoVariable(name):
+				case !ok:
 					bad = fmt.Errorf("$%.80s is not a variable that can be logged", name)
+				case said != name:
+					return "${" + said + "}"
 				}
 				return found
 			})
@@ -67,8 +80,8 @@ func logFormat(snippets *annotation.Scope) option.Check[string] {
 	}
 }
 
-func known(name string) bool {
-	return slices.Contains(variables, name) || slices.ContainsFunc(families, func(family string) bool {
+func known(name string, names, families []string) bool {
+	return slices.Contains(names, name) || slices.ContainsFunc(families, func(family string) bool {
 		return strings.HasPrefix(name, family) && len(name) > len(family)
 	})
 }

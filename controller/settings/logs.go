@@ -16,14 +16,10 @@ var logPath = option.Pattern(`/[-_./a-zA-Z0-9]+`, "an absolute path")
 
 func readLogs(r *option.Reader, s *model.Settings, snippets *annotation.Scope) {
 	s.AccessLog = !flag(r, "disable-access-log", false, "Writes no access log.")
-	if flag(r, "disable-http-access-log", false, "Writes no access log of HTTP requests; what the stream block logs is left.") {
-		s.AccessLog = false
-	}
+	s.HTTPAccessLog = s.AccessLog && !flag(r, "disable-http-access-log", false, "Writes no access log of HTTP requests; that of TCP and UDP services is left.")
 	s.AccessLogPath = text(r, "access-log-path", "", logPath,
 		"The file that the access log goes to; without one it goes to standard output.")
-	if path := text(r, "http-access-log-path", "", logPath, "The file that the access log of HTTP requests goes to, in the place of that of `access-log-path`."); path != "" {
-		s.AccessLogPath = path
-	}
+	s.HTTPAccessLogPath = text(r, "http-access-log-path", "", logPath, "The file for the access log of HTTP requests; without one it goes where the access log goes.")
 	s.AccessLogParams = option.Key[string]{
 		Name: "access-log-params", DefaultDoc: "none: each line is written at once", Check: logParams,
 		Doc: "How lines of the access log are gathered before they are written to its file.",
