@@ -136,6 +136,8 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 	for _, f := range flags {
 		name, value, _ := strings.Cut(f, "=")
 		switch name {
+		case "--enable-metrics":
+			o.Metrics = true
 		case "--strict-paths":
 			o.StrictPaths = true
 		case "--enable-ssl-passthrough":

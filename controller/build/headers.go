@@ -11,11 +11,13 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
-// headers sets what endpoints see, which is structure, and what clients see,
-// which is data.
+// headers sets what endpoints and clients see.
 func (t *task) headers(s *site) {
 	h := s.values.Headers
-	s.location.UpstreamHost = vhost(h.Vhost, s.route)
+	if h.Vhost != "" {
+		s.route.Vhost = vhost(h.Vhost, s.route)
+		s.location.Phases.Rewrite = true
+	}
 	s.location.Connection = h.Connection
 	if h.Custom == "" {
 		return

@@ -131,10 +131,9 @@ type Location struct {
 	Pass   Pass
 	Mirror Mirror
 	Cookie annotation.Cookie
-	// UpstreamHost and Connection are headers that endpoints see.
-	UpstreamHost string
-	Connection   string
-	NoAccessLog  bool
+	// Connection is a header that endpoints see.
+	Connection  string
+	NoAccessLog bool
 	// Errors are the statuses whose page another backend writes; Intercept says
 	// that an endpoint's own are among them. ErrorPage says that requests may
 	// go there, for those or because nobody else is there.
@@ -183,6 +182,7 @@ type Route struct {
 	Errors     Errors      `json:"errors,omitzero"`
 	Headers    option.List `json:"headers,omitzero"`
 	RewriteLog bool        `json:"rewritelog,omitzero"`
+	Vhost      string      `json:"vhost,omitzero"` // the Host that endpoints see
 	Tracing    Tracing     `json:"tracing,omitzero"`
 }
 

@@ -9,6 +9,7 @@ func groups() []group {
 		streamsGroup(),
 		proxyoptsGroup(),
 		canaryGroup(),
+		canaryOwnGroup(),
 		trafficGroup(),
 		corsGroup(),
 		limitGroup(),

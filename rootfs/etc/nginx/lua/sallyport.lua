@@ -13,6 +13,7 @@ function M.init(options)
     local data = require("sallyport.data")
     local balancer = require("sallyport.balancer")
     local certificate = require("sallyport.certificate")
+    local choice = require("sallyport.choice")
     local control = require("sallyport.control")
     local errors = require("sallyport.feature.errors")
     local phases = require("sallyport.phases")
@@ -34,35 +35,24 @@ function M.init(options)
     M.errors = errors.rewrite
     M.error_status = errors.status
 
-    local release
-    if options.limits then
-        release = require("sallyport.feature.limit").release
-        M.log = release
-    end
-
-    local requests
-    if options.metrics then
-        requests = require("sallyport.requests")
+    local release = options.limits and require("sallyport.feature.limit").release
+    local requests = options.metrics and require("sallyport.requests")
+    if requests then
         requests.init(options.metrics)
-        M.log = requests.log
-        if release then
-            function M.log()
-                release()
-                requests.log()
-            end
-        end
         M.exit = requests.flush_at_exit
         control.requests = requests.rows
     end
+    local measure = choice.log
+    local count = requests and requests.log
 
-    --- finish is log for a location whose route has steps in that phase.
-    function M.finish()
-        phases.log()
+    --- log runs when a request is over.
+    function M.log()
+        measure()
         if release then
             release()
         end
-        if requests then
-            requests.log()
+        if count then
+            count()
         end
     end
 

@@ -111,10 +111,10 @@ end
 local function special(route)
     local ctx = ngx.ctx
     local failed = get_last_failure() ~= nil
-    local backend = ctx.backend
+    local backend, way = ctx.backend, ctx.way
     if not backend then
-        backend = choice.backend(route)
-        ctx.backend = backend
+        backend, way = choice.backend(route)
+        ctx.backend, ctx.way = backend, way
     end
     if names and backend ~= route.backend then
         var.proxy_alternative_upstream_name = backend.id:gsub("/", "-")
@@ -127,9 +127,9 @@ local function special(route)
     end
     local peer
     if failed and size > 1 then
-        peer = choice.redrawn(route, backend, untried) or another(backend)
+        peer = choice.redrawn(backend, way, untried) or another(backend)
     else
-        peer = choice.peer(route, backend)
+        peer = choice.peer(route, backend, way)
         if not failed and size > 1 then
             set_more_tries(backend.more)
         end

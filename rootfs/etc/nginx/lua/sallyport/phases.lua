@@ -10,7 +10,7 @@ local var = ngx.var
 
 -- The features, in the order of their steps. Each is a field of the route's
 -- item and a module sallyport.feature.NAME with
---   prepare(value, route) → { rewrite = f, access = f, header = f, log = f }
+--   prepare(value, route) → { rewrite = f, access = f, header = f }
 -- where each f, of the route and of whether a step before it let the request in,
 -- is a step in that phase. A step that answers the
 -- request by itself ends it with ngx.exit or ngx.redirect.
@@ -27,15 +27,15 @@ local FEATURES = {
     "rewrite",
     "rewritelog",
     "protocol",
-    "balance",
+    "vhost",
     "headers",
     "errors",
 }
 
-local NAMES = { "rewrite", "access", "header", "log" }
+local NAMES = { "rewrite", "access", "header" }
 
 local function compile(route)
-    local steps = { rewrite = {}, access = {}, header = {}, log = {} }
+    local steps = { rewrite = {}, access = {}, header = {} }
     for _, name in ipairs(FEATURES) do
         local value = route.value[name]
         if value ~= nil then
@@ -94,10 +94,6 @@ end
 
 function M.header()
     run("header")
-end
-
-function M.log()
-    run("log")
 end
 
 --- init runs in the master: what is loaded here, no worker has to load.
