@@ -48,6 +48,8 @@ type Values struct {
 	// Closed is set where an annotation restricts access in a way that is not
 	// in force: the Ingress's locations must not be served without it.
 	Closed bool
+	// Restricts is set where an annotation restricts access at all.
+	Restricts bool
 }
 
 // A Policy is what the cluster's operator lets annotations say. It is
@@ -68,6 +70,10 @@ func Parse(annotations map[string]string, prefix string, policy Policy) (Values,
 			continue
 		}
 		r.Warn(name, "is not supported by this version and has no effect")
+	}
+	for full, text := range annotations {
+		name, ours := strings.CutPrefix(full, prefix+"/")
+		v.Restricts = v.Restricts || ours && text != "" && restricts(name)
 	}
 	for _, p := range r.Problems() {
 		if !p.Warning {

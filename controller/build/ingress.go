@@ -113,6 +113,7 @@ func (t *task) path(h *host, ing *networkingv1.Ingress, values annotation.Values
 	path, err := parsePath(p.Path)
 	if err != nil {
 		t.problem(objectOf(ing), field+".path", err.Error())
+		t.refuse(h, &claim{ingress: ing, values: values, path: p.Path})
 		return
 	}
 	kind := networkingv1.PathTypeImplementationSpecific
@@ -124,6 +125,7 @@ func (t *task) path(h *host, ing *networkingv1.Ingress, values annotation.Values
 	wanted, err := placesOf(kind, path, t.o.StrictPaths)
 	if err != nil {
 		t.problem(objectOf(ing), field+".pathType", err.Error())
+		t.refuse(h, &claim{ingress: ing, values: values, path: path})
 		return
 	}
 	if reason := unreachable(path, t.o.StrictPaths); reason != "" {
