@@ -15,7 +15,8 @@ type Paths struct {
 	Lua         string // folder for lua_package_path
 	Control     string // unix socket of the controller, in a folder that only it may enter
 	Unavailable string // unix socket of the server that answers 503; workers use it
-	Opened      string // unix socket for TLS, where nginx's stream module has the port
+	Opened      string // unix socket for TLS, where nginx's stream module has the port, and for its own requests
+	Own         string // unix socket for nginx's own requests without TLS
 	Through     string // unix socket for TLS that nginx does not open
 	Files       string // folder of what nginx.conf reads by name; workers can't list it
 	Temp        string // folder for nginx's temporary files
@@ -41,6 +42,7 @@ func PathsIn(dir string) Paths {
 		Control:     at("private/control.sock"),
 		Unavailable: at("unavailable.sock"),
 		Opened:      at("opened.sock"),
+		Own:         at("own.sock"),
 		Through:     at("through.sock"),
 		Files:       at("files"),
 		Temp:        at("temp"),
@@ -60,7 +62,7 @@ func (p Paths) clear() error {
 	if _, err := os.Lstat(p.fresh); err == nil {
 		return os.RemoveAll(p.Dir)
 	}
-	return p.removeFiles(p.Control, p.Unavailable, p.Opened, p.Through, p.Pid, p.data, p.stage)
+	return p.removeFiles(p.Control, p.Unavailable, p.Opened, p.Own, p.Through, p.Pid, p.data, p.stage)
 }
 
 func (Paths) removeFiles(names ...string) error {

@@ -36,7 +36,8 @@ type Environment struct {
 	Pid         string
 	Control     string // path of the control socket
 	Unavailable string // path of the socket that answers 503
-	Opened      string // path of the socket for TLS, where the stream module has the port
+	Opened      string // path of the socket for TLS, where the stream module has the port, and for nginx's own requests
+	Own         string // path of the socket for nginx's own requests without TLS
 	Through     string // path of the socket for TLS that is not opened
 	Stream      string // the .so file of the stream module; "" where it is built in
 	Files       string // the folder of model.Config.Files
@@ -70,6 +71,7 @@ type Renderer struct {
 
 type rendered struct {
 	server model.Server
+	asks   bool // the frame's AsksServer
 	text   []byte
 }
 
@@ -169,7 +171,7 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 		if err != nil {
 			return nil, &ServerError{Host: server.Host, Err: err}
 		}
-		texts[server.Host] = rendered{server, text}
+		texts[server.Host] = rendered{server, frame.AsksServer, text}
 		out = append(out, text...)
 		conf.hosts = append(conf.hosts, server.Host)
 		conf.lines = append(conf.lines, conf.lines[len(conf.lines)-1]+bytes.Count(text, []byte("\n")))
@@ -206,7 +208,7 @@ func seal(conf []byte) string {
 }
 
 func (r *Renderer) server(f *frame, s model.Server) ([]byte, error) {
-	if old, ok := r.servers[s.Host]; ok && old.server.Equal(s) {
+	if old, ok := r.servers[s.Host]; ok && old.asks == f.AsksServer && old.server.Equal(s) {
 		return old.text, nil
 	}
 	var b bytes.Buffer
@@ -283,6 +285,12 @@ type locationView struct {
 
 // In is a location of the server as the templates see it.
 func (v serverView) In(l model.Location) locationView { return locationView{l, v.Server, v.frame} }
+
+// Asked says whether nginx itself may ask the server, for one of its locations,
+// or has to know it as that of all other hosts.
+func (v serverView) Asked() bool {
+	return v.AsksServer && (v.Host == "" || slices.ContainsFunc(v.Locations, func(l model.Location) bool { return l.Auth }))
+}
 
 // ErrorPage says whether a location sends requests to @errors.
 func (v serverView) ErrorPage() bool {

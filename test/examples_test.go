@@ -159,7 +159,7 @@ func exampleEnvironment() template.Environment {
 	return template.Environment{
 		Dir: "/run/sallyport", Lua: "/run/sallyport/lua", Pid: "/run/sallyport/nginx.pid",
 		Control: "/run/sallyport/private/control.sock", Unavailable: "/run/sallyport/unavailable.sock",
-		Opened: "/run/sallyport/opened.sock", Through: "/run/sallyport/through.sock",
+		Opened: "/run/sallyport/opened.sock", Own: "/run/sallyport/own.sock", Through: "/run/sallyport/through.sock",
 		Files:       "/run/sallyport/files",
 		DefaultCert: "/run/sallyport/default.crt", DefaultKey: "/run/sallyport/default.key",
 		Version: [3]int{1, 26, 0}, OpenFiles: 65536, AccessLog: "/dev/stdout",

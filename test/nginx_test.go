@@ -30,7 +30,7 @@ func realNginx(t *testing.T) (*nginx.Nginx, template.Environment) {
 	}
 	p := n.Paths()
 	e := template.Environment{
-		Dir: p.Dir, Lua: p.Lua, Pid: p.Pid, Control: p.Control, Unavailable: p.Unavailable, Opened: p.Opened, Through: p.Through, Files: p.Files,
+		Dir: p.Dir, Lua: p.Lua, Pid: p.Pid, Control: p.Control, Unavailable: p.Unavailable, Opened: p.Opened, Own: p.Own, Through: p.Through, Files: p.Files,
 		Stream:      made.Modules["stream"],
 		DefaultCert: testdata + "/default.crt", DefaultKey: testdata + "/default.key",
 		Version: made.Version, OpenFiles: 1024, AccessLog: "/dev/null",

@@ -81,6 +81,7 @@ func environmentIn(p nginx.Paths) template.Environment {
 		Control:     p.Control,
 		Unavailable: p.Unavailable,
 		Opened:      p.Opened,
+		Own:         p.Own,
 		Through:     p.Through,
 		Files:       p.Files,
 		DefaultCert: p.DefaultCert,

@@ -153,7 +153,9 @@ func TestNamedConfigMapsChange(t *testing.T) {
 		w.Apply(t, annotated(web("web", "a.example.org", "web"), "custom-headers", "default/shown", "auth-url", "http://10.244.111.10:8080/", "auth-proxy-set-headers", "default/told"))
 		w.Apply(t, service("fast", "10.244.111.11")+annotated(web("fast", "b.example.org", "fast"), "backend-protocol", "FCGI", "fastcgi-params-configmap", "default/params"))
 		s := w.launch(t, "--configmap=sallyport/sallyport")
-		site := func() string { return fmt.Sprint(s.Get(t, "http://a.example.org/").Header.Get("X-Site"), " ", told.Load()) }
+		site := func() string {
+			return fmt.Sprint(s.Get(t, "http://a.example.org/").Header.Get("X-Site"), " ", told.Load())
+		}
 		mood := func() string { return s.Get(t, "http://b.example.org/").Header.Get("X-Mood") }
 		if site() != "one one" || mood() != "one" {
 			t.Errorf("at first, clients and the auth server see %q, FastCGI %q", site(), mood())

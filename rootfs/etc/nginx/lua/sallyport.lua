@@ -6,11 +6,14 @@ local M = {}
 --- init runs in the master, at its start and at each reload, and in nginx -t.
 -- options.dir: the work folder; options.unavailable: the address that answers
 -- 503; options.names: the access log shows $proxy_upstream_name;
+-- options.own and options.own_tls: the addresses where nginx asks itself, without
+-- and with TLS, or nil;
 -- options.limits: requests or connections are counted;
 -- options.reject_handshake: no TLS for hosts that are not known;
 -- options.metrics: histogram bounds {time, length, size}, or nil.
 function M.init(options)
     local data = require("sallyport.data")
+    local auth = require("sallyport.feature.auth")
     local balancer = require("sallyport.balancer")
     local certificate = require("sallyport.certificate")
     local choice = require("sallyport.choice")
@@ -19,6 +22,7 @@ function M.init(options)
     local phases = require("sallyport.phases")
     local retire = require("sallyport.retire")
 
+    auth.init(options.own, options.own_tls)
     data.init(options.dir)
     balancer.init(options.unavailable, options.names)
     certificate.init(options.reject_handshake)
