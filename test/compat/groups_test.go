@@ -24,5 +24,9 @@ func groups() []group {
 		mirrorGroup(),
 		tlsGroup(),
 		snippetGroup(),
+		settingsGroup(),
+		settingsHashGroup(),
+		settingsAccessGroup(),
+		settingsDenyGroup(),
 	}
 }
