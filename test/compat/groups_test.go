@@ -20,6 +20,7 @@ func groups() []group {
 		basicAuthGroup(),
 		clientTLSGroup(),
 		protocolGroup(),
+		grpcGroup(),
 		proxySSLGroup(),
 		mirrorGroup(),
 		tlsGroup(),
