@@ -104,6 +104,8 @@ type Settings struct {
 
 	OpenTelemetry     bool
 	TrustIncomingSpan bool
+	SpanName          option.List // an option.Template; "": method and path
+	Spans             Spans
 
 	HSTS                  bool
 	HSTSMaxAge            int // seconds

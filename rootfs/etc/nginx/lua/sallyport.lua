@@ -10,6 +10,7 @@ local M = {}
 -- and with TLS, or nil;
 -- options.limits: requests or connections are counted;
 -- options.reject_handshake: no TLS for hosts that are not known;
+-- options.tracing: how spans are sampled, and how many are kept for the collector;
 -- options.metrics: histogram bounds {time, length, size}, or nil.
 function M.init(options)
     local data = require("sallyport.data")
@@ -27,6 +28,11 @@ function M.init(options)
     balancer.init(options.unavailable, options.names)
     certificate.init(options.reject_handshake)
     phases.init()
+    if options.tracing then
+        local spans = require("sallyport.spans")
+        spans.init(options.tracing)
+        control.spans = spans.told() and spans.take or nil
+    end
 
     M.balance = balancer.balance
     M.mirror = balancer.mirror
@@ -58,6 +64,12 @@ function M.init(options)
         if count then
             count()
         end
+    end
+
+    --- finish is log for a location whose route may have steps in that phase.
+    function M.finish()
+        phases.log()
+        M.log()
     end
 
     --- worker runs once in each worker that starts.

@@ -109,18 +109,20 @@ end
 
 -- special chooses for a route that does not just have its endpoints take turns.
 local function special(route)
-    local ctx = ngx.ctx
     local failed = get_last_failure() ~= nil
-    local backend, way = ctx.backend, ctx.way
-    if not backend then
-        backend, way = choice.backend(route)
-        ctx.backend, ctx.way = backend, way
+    local backend, way, ctx = route.backend, route.choice.main, nil
+    if route.choice.remembers then
+        ctx = ngx.ctx
+        if not ctx.backend then
+            ctx.backend, ctx.way = choice.backend(route)
+        end
+        backend, way = ctx.backend, ctx.way
+        ctx.peer = nil
     end
     if names and backend ~= route.backend then
         var.proxy_alternative_upstream_name = backend.id:gsub("/", "-")
     end
     local size = backend.size
-    ctx.peer = nil
     if size == 0 then
         set_current_peer(unavailable)
         return
@@ -134,7 +136,9 @@ local function special(route)
             set_more_tries(backend.more)
         end
     end
-    ctx.peer = peer
+    if ctx then
+        ctx.peer = peer
+    end
     if not set_current_peer(peer.address, peer.port) then
         set_current_peer(unavailable)
     end

@@ -27,7 +27,7 @@ local timed = false
 local function way_of(affinity, balance)
     balance = balance or {}
     return {
-        affinity = affinity,
+        affinity = affinity and session.prepare(affinity),
         key = balance.hashBy and words.compile(balance.hashBy),
         subset = balance.subset,
         ewma = balance.ewma,
@@ -41,6 +41,8 @@ function M.prepare(value)
         return nil
     end
     local choice = { main = way_of(value.affinity, value.balance) }
+    -- Whether a request's later tries, or its log, have to know what was chosen.
+    choice.remembers = other ~= nil or choice.main.ewma
     if other then
         choice.canary = canary.prepare(other)
         choice.other = way_of(other.affinity or not other.legacy and value.affinity or nil, other.balance)
@@ -49,15 +51,9 @@ function M.prepare(value)
     return choice
 end
 
--- known reads the client's cookie of an affinity, once for a request.
+-- known reads the client's cookie.
 local function known(route, affinity)
-    local ctx = ngx.ctx
-    if ctx.session_of ~= affinity then
-        ctx.session_of = affinity
-        local other = route.canary and route.canary.id
-        ctx.session_key, ctx.session_backend = session.read(affinity, route.backend.id or "", other)
-    end
-    return ctx.session_key, ctx.session_backend
+    return session.read(affinity, route.backend.id or "", route.canary and route.canary.id)
 end
 
 -- kept returns the id of the backend that a cookie keeps the client with, if one
