@@ -99,6 +99,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	// The loop.
 	buildOptions := o.buildOptions()
 	buildOptions.Listen = listen
+	buildOptions.Taken = taken(proxy.Paths())
+	_, streams := build.Modules["stream"]
+	buildOptions.NoStreams = !streams
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,
