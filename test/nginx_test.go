@@ -29,9 +29,11 @@ func realNginx(t *testing.T) (*nginx.Nginx, template.Environment) {
 		t.Fatal(err)
 	}
 	p := n.Paths()
+	rules := nginx.FindRules("/")
 	e := template.Environment{
 		Dir: p.Dir, Lua: p.Lua, Pid: p.Pid, Control: p.Control, Unavailable: p.Unavailable, Opened: p.Opened, Through: p.Through, Files: p.Files,
 		Stream:      made.Modules["stream"],
+		ModSecurity: made.Modules["modsecurity"], Recommended: rules.Recommended, CoreRules: rules.Core,
 		DefaultCert: testdata + "/default.crt", DefaultKey: testdata + "/default.key",
 		Version: made.Version, OpenFiles: 1024, AccessLog: "/dev/null",
 	}

@@ -101,10 +101,20 @@ func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
 		}
 	}
 	e.Stream = b.Modules["stream"]
+	rules := nginx.FindRules("/")
+	e.ModSecurity, e.Recommended, e.CoreRules = b.Modules["modsecurity"], rules.Recommended, rules.Core
 	if os.Geteuid() == 0 {
 		e.User = workerUser()
 	}
 	return e
+}
+
+// hasModSecurity says whether requests can be held against rules, and whether
+// the OWASP Core Rule Set is there.
+func hasModSecurity(b nginx.Build) (module, core bool) {
+	rules := nginx.FindRules("/")
+	_, module = b.Modules["modsecurity"]
+	return module && rules.Recommended != "", rules.Core != nil
 }
 
 // workerUser is whom nginx's workers run as where the master is root.

@@ -96,6 +96,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	// The loop.
 	buildOptions := o.buildOptions()
 	buildOptions.Listen = listen
+	buildOptions.ModSecurity, buildOptions.CoreRules = hasModSecurity(build)
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,

@@ -36,6 +36,8 @@ type Options struct {
 	StrictPaths        bool
 	Passthrough        bool // TLS of some hosts may go to their Services unopened
 	Metrics            bool
+	ModSecurity        bool // nginx has its module
+	CoreRules          bool // the OWASP Core Rule Set is there
 	Listen             model.Listen
 }
 
@@ -109,12 +111,14 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 	}
 	t.readProblems()
 	t.readSettings()
+	t.httpRules()
 	t.host("")
 	for _, ing := range t.ingresses() {
 		t.ingress(ing)
 	}
 	t.certificates()
 	t.servers()
+	t.shareRules()
 	t.wanted()
 	b.forget(t)
 	slices.SortFunc(t.result.Problems, compareProblems)

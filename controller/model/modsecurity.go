@@ -1,0 +1,22 @@
+package model
+
+import "github.com/sallyport-ingress/sallyport/controller/option"
+
+// ModSecurity is what a location's requests are held against. The rules of the
+// http block are in force beside its own.
+type ModSecurity struct {
+	On            bool
+	TransactionID string // text in which ${name} are variables; "" leaves it to ModSecurity
+	Rules         SecRules
+	// Without are the ids, as "first-last", of rules of the http block that are
+	// not to be in force.
+	Without option.List
+}
+
+// SecRules are rules in the order in which they are in force: what comes first
+// counts.
+type SecRules struct {
+	File FileID // that users wrote; "" for none
+	Base bool   // the recommended configuration
+	Core bool   // the OWASP Core Rule Set
+}
