@@ -234,6 +234,7 @@ type frame struct {
 	AsksServer      bool     // some location asks another server
 	RemembersAuth   bool     // and keeps what it says
 	UsesModSecurity bool     // some location is held against rules
+	Traces          bool     // some location's requests are spans
 }
 
 // measure says what is needed for all servers together. It sizes the hash of
@@ -251,6 +252,7 @@ func (f *frame) measure(servers []model.Server) {
 		f.AsksDigest = f.AsksDigest || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Digest })
 		f.AsksServer = f.AsksServer || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Auth })
 		f.UsesModSecurity = f.UsesModSecurity || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.ModSecurity.On && l.Return == 0 })
+		f.Traces = f.Traces || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Traced })
 		f.RemembersAuth = f.RemembersAuth || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.AuthCache })
 	}
 	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
@@ -258,6 +260,13 @@ func (f *frame) measure(servers []model.Server) {
 }
 
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
+
+// Exports says whether a collector is told of spans.
+func (f *frame) Exports() bool { return f.Traces && f.Spans.Collector != "" }
+
+// SpanMemory is what the queue of spans needs in the worst case, in MB: a span
+// has up to 3 KB.
+func (f *frame) SpanMemory() int { return 1 + f.Spans.Queue*3/1024 }
 
 // Names says whether the access log shows what a route's backend is called.
 // Lua can set no variable that nothing in the file shows.

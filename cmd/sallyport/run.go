@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller"
 	"github.com/sallyport-ingress/sallyport/controller/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/spans"
 	"github.com/sallyport-ingress/sallyport/controller/status"
 	"github.com/sallyport-ingress/sallyport/controller/store"
 	"github.com/sallyport-ingress/sallyport/nginx"
@@ -84,6 +85,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 
 	// What is told to the outside.
 	counters := o.metrics(proxy)
+	exporter := spans.New(proxy.Spans, log)
 	report := func([]*networkingv1.Ingress, []model.Problem) {}
 	var writer *status.Writer
 	if client != nil {
@@ -102,7 +104,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		Proxy:       proxy,
 		Build:       buildOptions,
 		Environment: environment(o, build, proxy.Paths()),
-		Observer:    &observer{Metrics: counters},
+		Observer:    &observer{Metrics: counters, spans: exporter},
 		Log:         log,
 		Report:      report,
 	})
@@ -129,6 +131,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	defer stop()
 	tasks := newTasks()
 	tasks.start("reading objects", func() error { return objects.Run(work) })
+	tasks.start("exporting spans", func() error { return exporter.Run(work) })
 	tasks.start("the controller", func() error { return loop.Run(work) })
 	if writer != nil {
 		tasks.start("writing status", func() error { return writer.Run(work) })

@@ -104,6 +104,8 @@ type Settings struct {
 
 	OpenTelemetry     bool
 	TrustIncomingSpan bool
+	SpanName          option.List // an option.Template; "": method and path
+	Spans             Spans
 
 	// ModSecurity is in force for Ingresses that say nothing of it, with the
 	// rules of SecRules and the user's of ModSecurityRules, which SecRules.File

@@ -23,5 +23,7 @@ func groups() []group {
 		mirrorGroup(),
 		tlsGroup(),
 		snippetGroup(),
+		modSecurityGroup(),
+		modSecuritySettingsGroup(),
 	}
 }

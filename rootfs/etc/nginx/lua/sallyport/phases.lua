@@ -15,6 +15,7 @@ local var = ngx.var
 -- is a step in that phase. A step that answers the
 -- request by itself ends it with ngx.exit or ngx.redirect.
 local FEATURES = {
+    "tracing",
     "redirect",
     "cors",
     "approot",
@@ -23,7 +24,6 @@ local FEATURES = {
     "limit",
     "digest",
     "auth",
-    "tracing",
     "rewrite",
     "rewritelog",
     "protocol",
