@@ -14,6 +14,8 @@ import (
 // printed afresh. It is comparable.
 type SecRules struct {
 	Text string // a line for each directive
+	// Audit are those directives that say what is written to the audit log.
+	Audit option.List
 	// Base and Core say that the rules include, by the names of ingress-nginx's
 	// files, the recommended configuration and the OWASP Core Rule Set.
 	Base, Core bool
@@ -57,6 +59,7 @@ func parseSecRules(s string) (SecRules, error) {
 	if len(p.lines) > 0 {
 		p.out.Text += "\n"
 	}
+	p.out.Audit = option.ListOf(p.audit...)
 	p.out.IDs, p.out.Unused = option.ListOf(p.ids...), option.ListOf(p.unused...)
 	return p.out, nil
 }
@@ -64,6 +67,7 @@ func parseSecRules(s string) (SecRules, error) {
 type secParser struct {
 	out      SecRules
 	lines    []string
+	audit    []string
 	ids      []string
 	unused   []string
 	defaults map[string]bool // phases that have their SecDefaultAction
@@ -87,6 +91,8 @@ func (p *secParser) directive(line string) error {
 		return err
 	}
 	switch {
+	case args != "" && strings.HasPrefix(d.name, "SecAudit"):
+		p.audit = append(p.audit, d.name+" "+args)
 	case args != "":
 		p.lines = append(p.lines, d.name+" "+args)
 	case d.name != "Include":

@@ -18,7 +18,7 @@ func (t *task) httpRules() {
 		s.NoModSecurity, s.SecRules = true, model.SecRules{}
 		return
 	}
-	s.SecRules.File = t.secFile(s.ModSecurityRules)
+	s.SecRules.File, s.SecRules.Audit = t.secFile(s.ModSecurityRules), s.ModSecurityRules.Audit
 }
 
 // withoutModSecurity says why there is none, "" where there is.
@@ -74,9 +74,10 @@ func (t *task) modSecurity(s *site) {
 		On:            true,
 		TransactionID: m.TransactionID,
 		Rules: model.SecRules{
-			File: t.secFile(rules),
-			Base: (!settings.ModSecurity || rules.Base) && !settings.SecRules.Base,
-			Core: core && !settings.SecRules.Core,
+			File:  t.secFile(rules),
+			Base:  (!settings.ModSecurity || rules.Base) && !settings.SecRules.Base,
+			Audit: rules.Audit,
+			Core:  core && !settings.SecRules.Core,
 		},
 	}
 }
@@ -97,9 +98,9 @@ func sameID(a, b option.List) string {
 // ModSecurity is off, 24 KB and 30 µs: a seven hundredth.
 const loadInPlaces = 700
 
-// shareRules moves the Core Rule Set, and what comes before it, into the http
-// block where that is cheaper than to load it in each location that wants it.
-// Locations that do not want it are told to pass over its rules.
+// shareRules moves the Core Rule Set into the http block where that is cheaper
+// than to load it in each location that wants it. Locations that do not want it
+// are told to pass over its rules.
 func (t *task) shareRules() {
 	settings, servers := &t.result.Config.Settings, t.result.Config.Servers
 	places, loads := 0, 0
@@ -123,14 +124,11 @@ func (t *task) shareRules() {
 	if (loads-1)*loadInPlaces < places {
 		return
 	}
-	base := !settings.ModSecurity
-	settings.SecRules.Base = settings.SecRules.Base || base
 	settings.SecRules.Core = true
 	each(func(m *model.ModSecurity) {
 		if !m.Rules.Core {
 			m.Without = option.ListOf("900990", "901000-999999")
 		}
 		m.Rules.Core = false
-		m.Rules.Base = m.Rules.Base && !base
 	})
 }

@@ -13,10 +13,12 @@ type ModSecurity struct {
 	Without option.List
 }
 
-// SecRules are rules in the order in which they are in force: what comes first
-// counts.
+// SecRules are rules in the order in which they are read. What comes first
+// counts, and what of the location before the http block; of what is written to
+// the audit log, and where to, it is the other way round.
 type SecRules struct {
-	File FileID // that users wrote; "" for none
-	Base bool   // the recommended configuration
-	Core bool   // the OWASP Core Rule Set
+	File  FileID      // that users wrote; "" for none
+	Base  bool        // the recommended configuration
+	Audit option.List // directives of the audit log that users wrote
+	Core  bool        // the OWASP Core Rule Set
 }
