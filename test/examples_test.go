@@ -164,7 +164,7 @@ func exampleEnvironment() template.Environment {
 		Control: "/run/sallyport/private/control.sock", Unavailable: "/run/sallyport/unavailable.sock",
 		Opened: "/run/sallyport/opened.sock", Through: "/run/sallyport/through.sock",
 		Files:       "/run/sallyport/files",
-		ModSecurity: "modules/ngx_http_modsecurity_module.so", Recommended: "/etc/nginx/modsecurity.conf",
+		ModSecurity: "modules/ngx_http_modsecurity_module.so", Recommended: "/run/sallyport/modsecurity.conf",
 		CoreRules:   []string{"/etc/modsecurity/crs/crs-setup.conf", "/usr/share/modsecurity-crs/rules/*.conf"},
 		DefaultCert: "/run/sallyport/default.crt", DefaultKey: "/run/sallyport/default.key",
 		Version: [3]int{1, 26, 0}, OpenFiles: 65536, AccessLog: "/dev/stdout",

@@ -62,7 +62,7 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 func renderEnvironment() template.Environment {
 	e := environmentIn(nginx.PathsIn("/run/sallyport"))
 	e.Stream = "modules/ngx_stream_module.so"
-	e.ModSecurity, e.Recommended = "modules/ngx_http_modsecurity_module.so", "/etc/nginx/modsecurity.conf"
+	e.ModSecurity = "modules/ngx_http_modsecurity_module.so"
 	e.CoreRules = []string{"/etc/modsecurity/crs/crs-setup.conf", "/usr/share/modsecurity-crs/rules/*.conf"}
 	e.Modules = []string{"modules/ndk_http_module.so", "modules/ngx_http_lua_module.so"}
 	e.Version = [3]int{1, 26, 0}
