@@ -93,14 +93,14 @@ func modSecurityGroup() group {
 				},
 				probes: []probe{{"the error log", blockedAs("abc-1"), "418 abc-1"}, {"the audit log", audited("/", "audit-"), "told"}},
 			}, {
-				// A page for what is refused, whose server is not asked by the rules once more.
+				// A page for what is refused: it stays refused.
 				annotations: map[string]string{
-					"enable-modsecurity": "true", "modsecurity-snippet": secSnippet, "custom-http-errors": "418", "default-backend": "other",
+					"enable-modsecurity": "true", "modsecurity-snippet": strings.Replace(secSnippet, "status:418,", "", 1), "custom-http-errors": "403", "default-backend": "other",
 				},
 				probes: []probe{{"a page", func(c client) string {
 					r := c.get("/?a=evil")
 					return fmt.Sprint(r.Status, " ", r.Seen.Backend, " ", r.Seen.Header.Get("X-Code"))
-				}, "418 other 418"}},
+				}, "403 other 403"}},
 			}, {
 				// Beside what Lua does with the same request.
 				keys: []string{"modsecurity-snippet"},
