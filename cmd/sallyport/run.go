@@ -91,6 +91,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	// What is told to the outside.
 	counters := o.metrics(proxy)
 	exporter := spans.New(proxy.Spans, log)
+	counters.Spans(&exporter.Counts)
 	report := func([]*networkingv1.Ingress, []model.Problem) {}
 	var writer *status.Writer
 	if client != nil {

@@ -11,9 +11,10 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// largestFrame is the size of the largest DATA frame by which /large comes over
-// HTTP/2: nginx makes a frame, of up to 8 KB, of what it may have busy at once.
-func largestFrame(c client) string {
+// frames says of how many buffers most DATA frames are by which /large comes over
+// HTTP/2: nginx makes a frame, of up to 8 KB, of what it may have busy at once. A
+// frame of two comes with busy buffers of one, too, where the client is slow.
+func frames(c client) string {
 	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.site.HTTPS), &tls.Config{ServerName: c.host, InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
 		c.t.Fatal(err)
@@ -35,7 +36,7 @@ func largestFrame(c client) string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	largest, sum := 0, 0
+	two, sum := 0, 0
 	for {
 		frame, err := framer.ReadFrame()
 		if err != nil {
@@ -43,12 +44,18 @@ func largestFrame(c client) string {
 		}
 		switch f := frame.(type) {
 		case *http2.DataFrame:
-			largest, sum = max(largest, len(f.Data())), sum+len(f.Data())
+			sum += len(f.Data())
+			if len(f.Data()) == 2*4096 {
+				two += len(f.Data())
+			}
 		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
 			return fmt.Sprintf("%v after %d bytes", frame, sum)
 		}
 		if frame.Header().StreamID == 1 && frame.Header().Flags.Has(http2.FlagDataEndStream) && frame.Header().Type == http2.FrameData {
-			return fmt.Sprint(largest)
+			if two < sum/2 {
+				return "one buffer"
+			}
+			return "two buffers"
 		}
 	}
 }

@@ -39,6 +39,12 @@ func TestSpansComeInBatches(t *testing.T) {
 		spans, _ := c.Spans()
 		return more(len(spans), 4)
 	})
+	cluster.Eventually(t, "they are counted", func() error {
+		if text := scrape(t, s); lines(text, "nginx_ingress_controller_spans_exported_total 4") == 0 {
+			return fmt.Errorf("/metrics has %s", grep(text, "spans"))
+		}
+		return nil
+	})
 	asks(t, s, 3)
 	if spans, _ := c.Spans(); len(spans) != 4 {
 		t.Errorf("%d spans came before their time", len(spans)-4)
