@@ -98,7 +98,7 @@ func (a *secActions) read(name, value string) (string, error) {
 	if twice {
 		return "", fmt.Errorf("has %s twice, or two verdicts", name)
 	}
-	a.special = a.special || !kind.verdict && !slices.Contains([]string{"phase", "log", "nolog", "auditlog", "noauditlog", "status", "t"}, name)
+	a.special = a.special || name == "t" && value == "none" || !kind.verdict && !slices.Contains([]string{"phase", "log", "nolog", "auditlog", "noauditlog", "status", "t"}, name)
 	if value == "" {
 		return kind.name, nil
 	}

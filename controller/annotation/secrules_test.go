@@ -46,7 +46,7 @@ func TestHostileSecRules(t *testing.T) {
 		"SecRuleEngine On\"; } location /evil {", "SecRuleEngine On;", "\"SecRuleEngine\" x", "SecMarker \"a b\"", "SecMarker a%", "SecAuditLogParts ABZ\"", "SecAuditLogRelevantStatus \"((a+)+\"",
 		"SecAuditLogRelevantStatus \"^5 \"", "SecRuleRemoveById 5-3", "SecRuleRemoveById all", "SecRuleRemoveByTag \"a|b\"", "SecRuleRemoveByMsg \"a%b\"", "SecRequestBodyLimit -1",
 		"SecRequestBodyLimit 99999999999", "SecResponseBodyMimeType text/html\";", "SecArgumentSeparator \"", "SecDefaultAction \"phase:1,log\"",
-		"SecDefaultAction \"phase:1,deny,exec:/x\"", "SecDefaultAction \"phase:1,deny\"\nSecDefaultAction \"phase:1,pass\"", "SecDefaultAction \"phase:1,deny,id:1\"",
+		"SecDefaultAction \"phase:1,deny,exec:/x\"", "SecDefaultAction \"phase:1,deny\"\nSecDefaultAction \"phase:1,pass\"", "SecDefaultAction \"phase:1,deny,id:1\"", "SecDefaultAction \"phase:1,deny,t:none\"",
 		"SecAction id:1,pass extra", "SecAction \"id:1,pass", "SecAction \"id:1,pass\"x", "SecAction pass", "SecAction \"id:1,chain,pass\"", "SecRuleUpdateTargetById 1 \"!ENV:x\"",
 		"SecRuleUpdateTargetByTag \"a\" \"ARGS\" \"b\"", "SecRuleUpdateActionById 1 \"exec:/x\"", "SecAction \"id:1,pass\"\nSecAction \"id:1,pass\"", "SecAction \"id:949110,pass\"",
 		"SecAction \"id:200002,pass\"", "SecAction \"id:900990,pass\"", "SecAction \"id:0,pass\"", "SecAction \"id:1,pass\"\x00", "SecAction \"id:1,pass,msg:'\u2028'\"",
