@@ -1,6 +1,7 @@
 package annotation
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,10 +10,11 @@ import (
 
 // secActions are a rule's, printed afresh.
 type secActions struct {
-	text       string
+	all        []string // each action
 	id         string
 	phase      string
-	disruptive string
+	disruptive string // the verdict, as it is printed
+	status     string
 	chain      bool
 	special    bool // has what a SecDefaultAction may not have
 }
@@ -36,7 +38,22 @@ func (p *secParser) actions(s string, chained bool) (secActions, error) {
 		return a, fmt.Errorf("has the id %s, which is one of the recommended configuration's or of the OWASP Core Rule Set's", a.id)
 	}
 	p.ids = append(p.ids, a.id)
+	p.unblock(&a)
 	return a, nil
+}
+
+// unblock says what block means, where the same rules say so. libmodsecurity
+// finds that in the last SecDefaultAction it has read, and that may be the Core
+// Rule Set's, which lets all pass.
+func (p *secParser) unblock(a *secActions) {
+	meant := p.defaults[cmp.Or(a.phase, "2")]
+	if a.disruptive != "block" || meant.phase == "" {
+		return
+	}
+	a.all[slices.Index(a.all, "block")] = meant.disruptive
+	if a.status == "" && meant.status != "" {
+		a.all = append(a.all, "status:"+meant.status)
+	}
 }
 
 // takenID says whether an id is for the rules that come with ModSecurity's
@@ -52,7 +69,6 @@ var secAction = regexp.MustCompile(`^\s*([A-Za-z0-9]+)(?:\s*:\s*(?:'([^']*)'|([^
 
 func readSecActions(s string) (secActions, error) {
 	var a secActions
-	var out []string
 	for rest := s; rest != ""; {
 		m := secAction.FindStringSubmatch(rest)
 		if m == nil {
@@ -65,14 +81,16 @@ func readSecActions(s string) (secActions, error) {
 		if err != nil {
 			return a, err
 		}
-		out = append(out, text)
+		a.all = append(a.all, text)
 	}
-	if len(out) == 0 {
+	if len(a.all) == 0 {
 		return a, fmt.Errorf("has no action")
 	}
-	a.text = strings.Join(out, ",")
 	return a, nil
 }
+
+// String is the actions within quotes.
+func (a secActions) String() string { return `"` + strings.Join(a.all, ",") + `"` }
 
 // read prints one action and notes what it says of the rule.
 func (a *secActions) read(name, value string) (string, error) {
@@ -87,11 +105,13 @@ func (a *secActions) read(name, value string) (string, error) {
 	twice := false
 	switch {
 	case kind.verdict:
-		a.disruptive, twice = kind.name, a.disruptive != ""
+		twice = a.disruptive != ""
 	case name == "id":
 		a.id, twice = value, a.id != ""
 	case name == "phase":
 		a.phase, twice = value, a.phase != ""
+	case name == "status":
+		a.status, twice = value, a.status != ""
 	case name == "chain":
 		a.chain, twice = true, a.chain
 	}
@@ -99,13 +119,17 @@ func (a *secActions) read(name, value string) (string, error) {
 		return "", fmt.Errorf("has %s twice, or two verdicts", name)
 	}
 	a.special = a.special || name == "t" && value == "none" || !kind.verdict && !slices.Contains([]string{"phase", "log", "nolog", "auditlog", "noauditlog", "status", "t"}, name)
-	if value == "" {
-		return kind.name, nil
+	text := kind.name
+	switch {
+	case value != "" && kind.quoted:
+		text += ":'" + value + "'"
+	case value != "":
+		text += ":" + value
 	}
-	if kind.quoted {
-		value = "'" + value + "'"
+	if kind.verdict {
+		a.disruptive = text
 	}
-	return kind.name + ":" + value, nil
+	return text, nil
 }
 
 type secActionKind struct {

@@ -127,7 +127,7 @@ func (p *secParser) rule(words []string) (string, error) {
 		return "", err
 	}
 	p.chained = actions.chain
-	return variables + ` "` + operator + `" "` + actions.text + `"`, nil
+	return variables + ` "` + operator + `" ` + actions.String(), nil
 }
 
 func (p *secParser) action(words []string) (string, error) {
@@ -138,7 +138,7 @@ func (p *secParser) action(words []string) (string, error) {
 	if err == nil && actions.chain {
 		err = fmt.Errorf("can't begin a chain")
 	}
-	return `"` + actions.text + `"`, err
+	return actions.String(), err
 }
 
 // defaultAction is what rules of a phase do that say nothing else.
@@ -150,11 +150,11 @@ func (p *secParser) defaultAction(words []string) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case a.id != "" || a.chain || a.phase == "" || a.disruptive == "" || a.special:
+	case a.id != "" || a.chain || a.phase == "" || a.disruptive == "" || a.disruptive == "block" || a.special:
 		return "", fmt.Errorf("takes a phase, what is to be done, and log, nolog, auditlog, noauditlog, status and t")
-	case p.defaults[a.phase]:
+	case p.defaults[a.phase].phase != "":
 		return "", fmt.Errorf("stands there twice for phase %s", a.phase)
 	}
-	p.defaults[a.phase] = true
-	return `"` + a.text + `"`, nil
+	p.defaults[a.phase] = a
+	return a.String(), nil
 }

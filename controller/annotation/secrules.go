@@ -20,6 +20,7 @@ type SecRules struct {
 	// files, the recommended configuration and the OWASP Core Rule Set.
 	Base, Core bool
 	IDs        option.List // of its rules
+	Defaults   bool        // has a SecDefaultAction
 	// Unused are the names of directives that were left out.
 	Unused option.List
 }
@@ -41,17 +42,25 @@ func parseSecRules(s string) (SecRules, error) {
 	if len(s) > maxSecRules {
 		return SecRules{}, fmt.Errorf("is longer than %d bytes", maxSecRules)
 	}
-	p := secParser{defaults: map[string]bool{}}
+	p := secParser{defaults: map[string]secActions{}}
 	text := secUnquoted.Replace(strings.ReplaceAll(s, "\r\n", "\n"))
+	var first, then []string
 	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\\\n", ""), "\n") {
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
+		switch line = strings.TrimSpace(line); {
+		case line == "" || line[0] == '#':
+		case isDefault.MatchString(line):
+			first = append(first, line) // what block means, before those that say it
+		default:
+			then = append(then, line)
 		}
+	}
+	for _, line := range append(first, then...) {
 		if err := p.directive(line); err != nil {
 			name, _, _ := strings.Cut(line, " ")
 			return SecRules{}, fmt.Errorf("directive %.60q %w", name, err)
 		}
 	}
+	p.out.Defaults = len(p.defaults) > 0
 	if p.chained {
 		return SecRules{}, fmt.Errorf("ends within a chain of rules")
 	}
@@ -64,14 +73,16 @@ func parseSecRules(s string) (SecRules, error) {
 	return p.out, nil
 }
 
+var isDefault = regexp.MustCompile(`(?i)^SecDefaultAction\b`)
+
 type secParser struct {
 	out      SecRules
 	lines    []string
 	audit    []string
 	ids      []string
 	unused   []string
-	defaults map[string]bool // phases that have their SecDefaultAction
-	chained  bool            // the last rule goes on with the next one
+	defaults map[string]secActions // by phase, of SecDefaultAction
+	chained  bool                  // the last rule goes on with the next one
 }
 
 func (p *secParser) directive(line string) error {

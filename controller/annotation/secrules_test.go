@@ -20,7 +20,9 @@ func TestSecRules(t *testing.T) {
 		"SecRuleRemoveById 920420,1-20 942100":                                                 "SecRuleRemoveById 920420 01-20 942100",
 		"SecRuleUpdateTargetById 942100 \"!ARGS:foo,!REQUEST_COOKIES:/x[0-9]/\"":               `SecRuleUpdateTargetById 942100 "!ARGS:foo|!REQUEST_COOKIES:/x[0-9]/"`,
 		`SecDefaultAction "phase:1,log,deny,status:403"`:                                       `SecDefaultAction "phase:1,log,deny,status:403"`,
-		"SecDebugLog /tmp/x\nSecAuditLog /dev/stdout":                                          "",
+		"SecAction \"id:1,block,msg:'block,'\"\nSecAction \"id:2,phase:1,block,status:404\"\nSecDefaultAction \"phase:2,deny,status:403\"": "SecDefaultAction \"phase:2,deny,status:403\"\n" +
+			"SecAction \"id:1,deny,msg:'block,',status:403\"\nSecAction \"id:2,phase:1,block,status:404\"",
+		"SecDebugLog /tmp/x\nSecAuditLog /dev/stdout": "",
 	} {
 		got, err := Rules.Parse(text)
 		if err != nil || strings.TrimSpace(got.Text) != want {

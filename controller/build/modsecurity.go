@@ -100,7 +100,8 @@ const loadInPlaces = 700
 
 // shareRules moves the Core Rule Set into the http block where that is cheaper
 // than to load it in each location that wants it. Locations that do not want it
-// are told to pass over its rules.
+// are told to pass over its rules. Its SecDefaultAction would be the last one
+// there too, so it stays where the ConfigMap has one.
 func (t *task) shareRules() {
 	settings, servers := &t.result.Config.Settings, t.result.Config.Servers
 	places, loads := 0, 0
@@ -121,7 +122,7 @@ func (t *task) shareRules() {
 			loads++
 		}
 	})
-	if (loads-1)*loadInPlaces < places {
+	if (loads-1)*loadInPlaces < places || settings.ModSecurityRules.Defaults {
 		return
 	}
 	settings.SecRules.Core = true

@@ -93,6 +93,12 @@ func modSecurityGroup() group {
 				},
 				probes: []probe{{"the error log", blockedAs("abc-1"), "418 abc-1"}, {"the audit log", audited("/", "audit-"), "told"}},
 			}, {
+				// Its own word for what block means counts, not that of others' Core Rule Set.
+				annotations: map[string]string{
+					"enable-modsecurity": "true", "modsecurity-snippet": "SecRuleEngine On\nSecRule ARGS:a evil \"id:1,phase:1,block\"\nSecDefaultAction \"phase:1,deny,status:402\"",
+				},
+				probes: []probe{gets("/?a=evil", "402"), gets("/", "web")},
+			}, {
 				// A page for what is refused: it stays refused.
 				annotations: map[string]string{
 					"enable-modsecurity": "true", "modsecurity-snippet": strings.Replace(secSnippet, "status:418,", "", 1), "custom-http-errors": "403", "default-backend": "other",
