@@ -150,6 +150,13 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 			o.ModSecurity = false
 		case "without-core-rules":
 			o.CoreRules = false
+		case "--tcp-services-configmap", "--udp-services-configmap":
+			namespace, configMap, _ := strings.Cut(value, "/")
+			if key := (store.Key{Namespace: namespace, Name: configMap}); name == "--tcp-services-configmap" {
+				o.TCPServices = key
+			} else {
+				o.UDPServices = key
+			}
 		case "--disable-catch-all":
 			o.DisableCatchAll = true
 		default:

@@ -105,6 +105,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	buildOptions := o.buildOptions()
 	buildOptions.Listen = listen
 	buildOptions.ModSecurity, buildOptions.CoreRules = usable, rules.Core != nil
+	buildOptions.Taken = taken(proxy.Paths())
+	_, streams := build.Modules["stream"]
+	buildOptions.NoStreams = !streams
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,

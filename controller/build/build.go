@@ -39,6 +39,13 @@ type Options struct {
 	ModSecurity        bool // nginx has its module
 	CoreRules          bool // the OWASP Core Rule Set is there
 	Listen             model.Listen
+	HealthPort         int       // of /healthz; not nginx's
+	NoStreams          bool      // nginx has no stream module
+	TCPServices        store.Key // ConfigMaps
+	UDPServices        store.Key
+	// Taken says why nginx can't listen on a port, "" where it can, or does. It is
+	// all that a build asks of the machine; nil: each port is free.
+	Taken func(port int, udp bool) string
 }
 
 // A Result is what one snapshot turned into.
@@ -51,6 +58,8 @@ type Result struct {
 	Missing   map[model.BackendID]bool   // backends whose Service does not exist
 	Owners    map[string][]store.Key     // by host: the Ingresses that its server was made of
 	Pinned    map[store.Key]bool         // Services whose endpoints are in nginx.conf
+	Streamed  map[store.Key]bool         // Services that the stream block hands connections to
+	Taken     bool                       // some port is somebody else's now, and may be free later
 }
 
 // A Builder builds. It keeps what it parsed for as long as the object stays the
@@ -105,6 +114,7 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 			Missing:  map[model.BackendID]bool{},
 			Owners:   map[string][]store.Key{},
 			Pinned:   map[store.Key]bool{},
+			Streamed: map[store.Key]bool{},
 		},
 		hosts: map[string]*host{},
 		used:  map[store.Key]bool{},
@@ -119,6 +129,7 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 	t.certificates()
 	t.servers()
 	t.shareRules()
+	t.streams()
 	t.wanted()
 	b.forget(t)
 	slices.SortFunc(t.result.Problems, compareProblems)
@@ -136,6 +147,8 @@ type task struct {
 	// namings are what Ingresses say of hosts' names, oldest first.
 	namings []naming
 	birds   []bird // of canary Ingresses, oldest first
+	// snippets are what Ingresses say of the stream block, oldest first.
+	snippets []written
 }
 
 func (t *task) problem(o model.Object, field, reason string) {

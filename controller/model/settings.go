@@ -15,6 +15,10 @@ type Settings struct {
 	// Passthrough are the hosts whose TLS is not opened, sorted. Where there are
 	// any, nginx's stream module has the port for HTTPS.
 	Passthrough []Passthrough
+	Streams     []Stream // sorted by port, TCP before UDP
+	Stream      StreamSettings
+	// StreamSnippet is annotation.Streams of the operator's.
+	StreamSnippet option.List
 
 	WorkerProcesses       int
 	WorkerConnections     int

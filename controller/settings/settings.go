@@ -44,5 +44,6 @@ func read(r *option.Reader) model.Settings {
 	readPolicy(r, &s)
 	readTracing(r, &s)
 	readModSecurity(r, &s)
+	readStream(r, &s)
 	return s
 }
