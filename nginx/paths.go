@@ -22,6 +22,7 @@ type Paths struct {
 	Temp        string // folder for nginx's temporary files
 	DefaultCert string // of nginx.conf, where no data says otherwise
 	DefaultKey  string
+	Recommended string // ModSecurity's recommended configuration
 
 	private string // folder of mode 0700: nginx makes sockets with mode 0666
 	data    string // what nginx is to hold when it starts
@@ -48,6 +49,7 @@ func PathsIn(dir string) Paths {
 		Temp:        at("temp"),
 		DefaultCert: at("default.crt"),
 		DefaultKey:  at("default.key"),
+		Recommended: at("modsecurity.conf"),
 		private:     at("private"),
 		data:        at("private/data.json"),
 		stage:       at("nginx.conf.new"),

@@ -34,14 +34,17 @@ type Environment struct {
 	Dir         string // the work folder
 	Lua         string // the folder of our Lua
 	Pid         string
-	Control     string // path of the control socket
-	Unavailable string // path of the socket that answers 503
-	Opened      string // path of the socket for TLS, where the stream module has the port, and for nginx's own requests
-	Own         string // path of the socket for nginx's own requests without TLS
-	Through     string // path of the socket for TLS that is not opened
-	Stream      string // the .so file of the stream module; "" where it is built in
-	Files       string // the folder of model.Config.Files
-	DefaultCert string // PEM files of the certificate for all other hosts
+	Control     string   // path of the control socket
+	Unavailable string   // path of the socket that answers 503
+	Opened      string   // path of the socket for TLS, where the stream module has the port, and for nginx's own requests
+	Own         string   // path of the socket for nginx's own requests without TLS
+	Through     string   // path of the socket for TLS that is not opened
+	Stream      string   // the .so file of the stream module; "" where it is built in
+	ModSecurity string   // the .so file of ModSecurity's module; "" where it is built in or missing
+	Recommended string   // the file of ModSecurity's recommended configuration
+	CoreRules   []string // the files of the OWASP Core Rule Set, in order; they may have stars
+	Files       string   // the folder of model.Config.Files
+	DefaultCert string   // PEM files of the certificate for all other hosts
 	DefaultKey  string
 	Modules     []string // .so files to load, in order
 	Version     [3]int   // nginx's
@@ -232,6 +235,7 @@ type frame struct {
 	Inherited       []string // directives of the http block that one of their kind in a server undoes
 	AsksServer      bool     // some location asks another server
 	RemembersAuth   bool     // and keeps what it says
+	UsesModSecurity bool     // some location is held against rules
 	Traces          bool     // some location's requests are spans
 }
 
@@ -249,6 +253,7 @@ func (f *frame) measure(servers []model.Server) {
 		f.Limits = f.Limits || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Limited })
 		f.AsksDigest = f.AsksDigest || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Digest })
 		f.AsksServer = f.AsksServer || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Auth })
+		f.UsesModSecurity = f.UsesModSecurity || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.ModSecurity.On && l.Return == 0 })
 		f.Traces = f.Traces || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Traced })
 		f.RemembersAuth = f.RemembersAuth || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.AuthCache })
 	}

@@ -144,6 +144,7 @@ func hostileOptions() build.Options {
 		Classes:           build.Classes{WithoutClass: true},
 		AnnotationsPrefix: annotation.DefaultPrefix,
 		ConfigMap:         store.Key{Namespace: "default", Name: "settings"},
+		ModSecurity:       true, CoreRules: true,
 	}
 }
 

@@ -36,6 +36,7 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	b := o.buildOptions()
 	b.AllowLoopback = true
+	b.ModSecurity, b.CoreRules = true, true
 	b.Listen.IPv6 = true
 	result := build.New(b).Build(store.Load(f.Args()...))
 	renderer, err := template.New(renderEnvironment())
@@ -61,6 +62,8 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 func renderEnvironment() template.Environment {
 	e := environmentIn(nginx.PathsIn("/run/sallyport"))
 	e.Stream = "modules/ngx_stream_module.so"
+	e.ModSecurity = "modules/ngx_http_modsecurity_module.so"
+	e.CoreRules = []string{"/etc/modsecurity/crs/crs-setup.conf", "/usr/share/modsecurity-crs/rules/*.conf"}
 	e.Modules = []string{"modules/ndk_http_module.so", "modules/ngx_http_lua_module.so"}
 	e.Version = [3]int{1, 26, 0}
 	e.OpenFiles = 65536

@@ -83,6 +83,11 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 
+	rules, usable, err := modSecurityRules(build, proxy.Paths())
+	if err != nil {
+		return err
+	}
+
 	// What is told to the outside.
 	counters := o.metrics(proxy)
 	exporter := spans.New(proxy.Spans, log)
@@ -99,6 +104,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	// The loop.
 	buildOptions := o.buildOptions()
 	buildOptions.Listen = listen
+	buildOptions.ModSecurity, buildOptions.CoreRules = usable, rules.Core != nil
 	buildOptions.Taken = taken(proxy.Paths())
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
@@ -106,7 +112,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		Store:       objects,
 		Proxy:       proxy,
 		Build:       buildOptions,
-		Environment: environment(o, build, proxy.Paths()),
+		Environment: environment(o, build, rules, proxy.Paths()),
 		Observer:    &observer{Metrics: counters, spans: exporter},
 		Log:         log,
 		Report:      report,

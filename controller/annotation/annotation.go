@@ -19,29 +19,30 @@ const DefaultPrefix = "nginx.ingress.kubernetes.io"
 // Values is what the annotations of one Ingress ask for, by feature. It is
 // comparable: equal values render equal bytes.
 type Values struct {
-	Redirect  Redirect
-	Proxy     Proxy
-	Rewrite   Rewrite
-	Alias     Alias
-	Errors    Errors
-	Headers   Headers
-	Logs      Logs
-	Cookie    Cookie
-	Access    Access
-	BasicAuth BasicAuth
-	ClientTLS ClientTLS
-	Auth      Auth
-	Canary    Canary
-	Affinity  Affinity
-	Balance   Balance
-	Protocol  Protocol
-	ProxySSL  ProxySSL
-	Mirror    Mirror
-	TLS       TLS
-	Limit     Limit
-	CORS      CORS
-	Tracing   Tracing
-	Snippet   Snippet
+	Redirect    Redirect
+	Proxy       Proxy
+	Rewrite     Rewrite
+	Alias       Alias
+	Errors      Errors
+	Headers     Headers
+	Logs        Logs
+	Cookie      Cookie
+	Access      Access
+	BasicAuth   BasicAuth
+	ClientTLS   ClientTLS
+	Auth        Auth
+	Canary      Canary
+	Affinity    Affinity
+	Balance     Balance
+	Protocol    Protocol
+	ProxySSL    ProxySSL
+	Mirror      Mirror
+	TLS         TLS
+	Limit       Limit
+	CORS        CORS
+	Tracing     Tracing
+	ModSecurity ModSecurity
+	Snippet     Snippet
 	// Invalid is set where a value is wrong: the Ingress's last good version is
 	// to stay in force.
 	Invalid bool
@@ -90,29 +91,30 @@ func Docs() []option.Doc { return option.Docs(func(r *option.Reader) { read(r, P
 // read is the list of features.
 func read(r *option.Reader, policy Policy) Values {
 	return Values{
-		Redirect:  readRedirect(r),
-		Proxy:     readProxy(r),
-		Rewrite:   readRewrite(r),
-		Alias:     readAlias(r),
-		Errors:    readErrors(r),
-		Headers:   readHeaders(r),
-		Logs:      readLogs(r),
-		Cookie:    readCookie(r),
-		Access:    readAccess(r),
-		BasicAuth: readBasicAuth(r),
-		ClientTLS: readClientTLS(r),
-		Auth:      readAuth(r),
-		Canary:    readCanary(r),
-		Affinity:  readAffinity(r),
-		Balance:   readBalance(r),
-		Protocol:  readProtocol(r),
-		ProxySSL:  readProxySSL(r),
-		Mirror:    readMirror(r),
-		TLS:       readTLS(r),
-		Limit:     readLimit(r),
-		CORS:      readCORS(r),
-		Tracing:   readTracing(r),
-		Snippet:   readSnippet(r, policy.Snippets),
+		Redirect:    readRedirect(r),
+		Proxy:       readProxy(r),
+		Rewrite:     readRewrite(r),
+		Alias:       readAlias(r),
+		Errors:      readErrors(r),
+		Headers:     readHeaders(r),
+		Logs:        readLogs(r),
+		Cookie:      readCookie(r),
+		Access:      readAccess(r),
+		BasicAuth:   readBasicAuth(r),
+		ClientTLS:   readClientTLS(r),
+		Auth:        readAuth(r),
+		Canary:      readCanary(r),
+		Affinity:    readAffinity(r),
+		Balance:     readBalance(r),
+		Protocol:    readProtocol(r),
+		ProxySSL:    readProxySSL(r),
+		Mirror:      readMirror(r),
+		TLS:         readTLS(r),
+		Limit:       readLimit(r),
+		CORS:        readCORS(r),
+		Tracing:     readTracing(r),
+		ModSecurity: readModSecurity(r),
+		Snippet:     readSnippet(r, policy.Snippets),
 	}
 }
 
@@ -126,5 +128,5 @@ func restricts(name string) bool {
 	return strings.HasPrefix(name, "auth-") && name != "auth-realm" ||
 		strings.HasSuffix(name, "-source-range") || name == "satisfy" ||
 		slices.Contains(verifies, name) ||
-		name == "enable-modsecurity" || name == "enable-owasp-core-rules"
+		name == "enable-modsecurity" || name == "enable-owasp-core-rules" || name == "modsecurity-snippet"
 }

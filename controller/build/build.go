@@ -36,6 +36,8 @@ type Options struct {
 	StrictPaths        bool
 	Passthrough        bool // TLS of some hosts may go to their Services unopened
 	Metrics            bool
+	ModSecurity        bool // nginx has its module
+	CoreRules          bool // the OWASP Core Rule Set is there
 	Listen             model.Listen
 	HealthPort         int       // of /healthz; not nginx's
 	NoStreams          bool      // nginx has no stream module
@@ -119,12 +121,14 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 	}
 	t.readProblems()
 	t.readSettings()
+	t.httpRules()
 	t.host("")
 	for _, ing := range t.ingresses() {
 		t.ingress(ing)
 	}
 	t.certificates()
 	t.servers()
+	t.shareRules()
 	t.streams()
 	t.wanted()
 	b.forget(t)

@@ -40,6 +40,7 @@ var features = []func(*task, *site){
 	(*task).logs,
 	(*task).cookie,
 	(*task).tracing,
+	(*task).modSecurity,
 	(*task).errors,
 }
 

@@ -143,6 +143,9 @@ type Location struct {
 	Intercept bool
 	ErrorPage bool
 
+	// ModSecurity is zero where it is off.
+	ModSecurity ModSecurity
+
 	// Phases are those in which the route has steps of its own.
 	Phases Phases
 }

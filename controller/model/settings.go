@@ -111,6 +111,13 @@ type Settings struct {
 	SpanName          option.List // an option.Template; "": method and path
 	Spans             Spans
 
+	// ModSecurity is in force for Ingresses that say nothing of it, with the
+	// rules of SecRules and the user's of ModSecurityRules, which SecRules.File
+	// holds. NoModSecurity says that those are wrong.
+	ModSecurity, NoModSecurity bool
+	ModSecurityRules           annotation.SecRules
+	SecRules                   SecRules
+
 	HSTS                  bool
 	HSTSMaxAge            int // seconds
 	HSTSIncludeSubdomains bool

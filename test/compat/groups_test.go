@@ -29,5 +29,7 @@ func groups() []group {
 		settingsHashGroup(),
 		settingsAccessGroup(),
 		settingsDenyGroup(),
+		modSecurityGroup(),
+		modSecuritySettingsGroup(),
 	}
 }
