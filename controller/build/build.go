@@ -8,6 +8,7 @@ package build
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -135,7 +136,26 @@ type task struct {
 }
 
 func (t *task) problem(o model.Object, field, reason string) {
-	t.result.Problems = append(t.result.Problems, model.Problem{Object: o, Field: field, Reason: reason})
+	t.weigh(o, field, reason, model.Remark)
+}
+
+// wrong is a problem for which the object should not have been stored.
+func (t *task) wrong(o model.Object, field, reason string) {
+	t.weigh(o, field, reason, model.Wrong)
+}
+
+// elsewhere is a problem with what an Ingress refers to; the fault is its own
+// where it may not refer to that.
+func (t *task) elsewhere(o model.Object, field string, err error, consequence string) {
+	weight := model.Elsewhere
+	if errors.Is(err, errOtherNamespace) {
+		weight = model.Wrong
+	}
+	t.weigh(o, field, err.Error()+consequence, weight)
+}
+
+func (t *task) weigh(o model.Object, field, reason string, weight model.Weight) {
+	t.result.Problems = append(t.result.Problems, model.Problem{Object: o, Field: field, Reason: reason, Weight: weight})
 }
 
 func (t *task) readProblems() {
@@ -207,7 +227,11 @@ func (t *task) annotationsOf(ing *networkingv1.Ingress) annotation.Values {
 	p.used = t
 	t.annotations[ing] = p
 	for _, problem := range p.problems {
-		t.problem(objectOf(ing), problem.Key, problem.Reason)
+		weight := model.Wrong
+		if problem.Warning {
+			weight = model.Remark
+		}
+		t.weigh(objectOf(ing), problem.Key, problem.Reason, weight)
 	}
 	return p.values
 }
