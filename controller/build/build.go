@@ -89,7 +89,13 @@ func New(o Options) *Builder {
 
 // Build builds.
 func (b *Builder) Build(s *store.Snapshot) *Result {
-	t := &task{
+	t := b.task(s)
+	t.run()
+	return t.result
+}
+
+func (b *Builder) task(s *store.Snapshot) *task {
+	return &task{
 		Builder: b,
 		s:       s,
 		result: &Result{
@@ -108,6 +114,9 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 		hosts: map[string]*host{},
 		used:  map[store.Key]bool{},
 	}
+}
+
+func (t *task) run() {
 	t.readProblems()
 	t.readSettings()
 	t.host("")
@@ -117,10 +126,9 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 	t.certificates()
 	t.servers()
 	t.wanted()
-	b.forget(t)
+	t.forget(t)
 	slices.SortFunc(t.result.Problems, compareProblems)
 	t.result.Problems = slices.Compact(t.result.Problems)
-	return t.result
 }
 
 // A task is one call of Build.
@@ -133,6 +141,7 @@ type task struct {
 	// namings are what Ingresses say of hosts' names, oldest first.
 	namings []naming
 	birds   []bird // of canary Ingresses, oldest first
+	judges  bool   // one Ingress, which is last whatever its age
 }
 
 func (t *task) problem(o model.Object, field, reason string) {
@@ -174,15 +183,7 @@ func (t *task) readSettings() {
 	}
 	p := &t.Builder.settings
 	if !p.read || p.from != configMap {
-		var data map[string]string
-		if configMap != nil {
-			data = configMap.Data
-		}
-		*p = parsedSettings{read: true, from: configMap}
-		p.settings, p.problems = settings.Parse(data)
-		p.settings.Listen = t.o.Listen
-		p.settings.Metrics = t.o.Metrics
-		p.settings.StrictPaths = t.o.StrictPaths
+		*p = t.o.parseSettings(configMap)
 	}
 	for _, problem := range p.problems {
 		t.problem(object, "data."+problem.Key, problem.Reason)
@@ -191,6 +192,19 @@ func (t *task) readSettings() {
 		t.policy = p.settings.Annotations
 		clear(t.annotations) // they were read under another
 	}
+}
+
+func (o *Options) parseSettings(from *corev1.ConfigMap) parsedSettings {
+	p := parsedSettings{read: true, from: from}
+	var data map[string]string
+	if from != nil {
+		data = from.Data
+	}
+	p.settings, p.problems = settings.Parse(data)
+	p.settings.Listen = o.Listen
+	p.settings.Metrics = o.Metrics
+	p.settings.StrictPaths = o.StrictPaths
+	return p
 }
 
 // ingresses are ours, oldest first: what they claim first is theirs.

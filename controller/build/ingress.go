@@ -74,7 +74,7 @@ func (t *task) fallbackOf(h *host, c *claim) {
 	case h.fallback == nil:
 		h.fallback = c
 	default:
-		t.problem(objectOf(c.ingress), "spec.defaultBackend", fmt.Sprintf("host %q has that of Ingress %s already, which is older", h.name, name(h.fallback.ingress)))
+		t.problem(objectOf(c.ingress), "spec.defaultBackend", fmt.Sprintf("host %q has that of Ingress %s already%s", h.name, name(h.fallback.ingress), t.older()))
 	}
 }
 
@@ -139,7 +139,7 @@ func (t *task) path(h *host, ing *networkingv1.Ingress, values annotation.Values
 		part := *c
 		part.derived = place.derived
 		if earlier := h.claim(place.slot, &part); earlier != nil && !part.derived {
-			t.wrong(objectOf(ing), field, taken(h.name, path, ing, earlier.ingress))
+			t.wrong(objectOf(ing), field, t.taken(h.name, path, ing, earlier.ingress))
 			return
 		}
 	}
@@ -157,11 +157,19 @@ func unreachable(path string, strict bool) string {
 }
 
 // taken says why a path is not its Ingress's.
-func taken(host, path string, ing, by *networkingv1.Ingress) string {
+func (t *task) taken(host, path string, ing, by *networkingv1.Ingress) string {
 	if ing == by {
 		return fmt.Sprintf("path %q of host %q is in this Ingress twice; the first counts", path, host)
 	}
-	return fmt.Sprintf("path %q of host %q belongs to Ingress %s already, which is older", path, host, name(by))
+	return fmt.Sprintf("path %q of host %q belongs to Ingress %s already%s", path, host, name(by), t.older())
+}
+
+// older is why the other has it.
+func (t *task) older() string {
+	if t.judges {
+		return ""
+	}
+	return ", which is older"
 }
 
 func name(ing *networkingv1.Ingress) string { return ing.Namespace + "/" + ing.Name }

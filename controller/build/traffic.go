@@ -61,7 +61,7 @@ func (t *task) canaries() {
 		case at.ingress.Namespace != b.claim.ingress.Namespace:
 			reason = fmt.Sprintf("path %q of host %q is that of an Ingress in another namespace", b.claim.path, b.host)
 		case at.canary != nil:
-			t.wrong(objectOf(b.claim.ingress), b.field, fmt.Sprintf("path %q of host %q has Ingress %s for a canary already, which is older", b.claim.path, b.host, name(at.canary.ingress)))
+			t.wrong(objectOf(b.claim.ingress), b.field, fmt.Sprintf("path %q of host %q has Ingress %s for a canary already%s", b.claim.path, b.host, name(at.canary.ingress), t.older()))
 			continue
 		}
 		if reason != "" {

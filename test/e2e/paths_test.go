@@ -59,7 +59,7 @@ func TestRegexAndMetaCharactersInPathsAreText(t *testing.T) {
 		apps(t, w, 2, "meta", "other")
 		w.Apply(t, ingress{name: "meta", rules: []string{
 			rule("Prefix", "a.example.org", "/a.c", "meta"),
-			rule("Prefix", "a.example.org", "/x+y", "meta"),
+			rule("ImplementationSpecific", "a.example.org", "/x+y", "meta"),
 			rule("Prefix", "a.example.org", "/~user", "meta"),
 			rule("Prefix", "a.example.org", "/abc", "other"),
 		}}.String())
