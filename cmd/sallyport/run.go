@@ -96,14 +96,17 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	// The loop.
 	buildOptions := o.buildOptions()
 	buildOptions.Listen = listen
+	nginxConf := environment(o, build, proxy.Paths())
+	webhook, follow := o.webhook(buildOptions, nginxConf, counters, log)
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,
 		Build:       buildOptions,
-		Environment: environment(o, build, proxy.Paths()),
+		Environment: nginxConf,
 		Observer:    &observer{Metrics: counters},
 		Log:         log,
 		Report:      report,
+		Follow:      follow,
 	})
 	if err != nil {
 		return err
@@ -129,6 +132,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	tasks := newTasks()
 	tasks.start("reading objects", func() error { return objects.Run(work) })
 	tasks.start("the controller", func() error { return loop.Run(work) })
+	if webhook != nil {
+		tasks.start("the admission webhook", func() error { webhook.Run(work); return nil })
+	}
 	if writer != nil {
 		tasks.start("writing status", func() error { return writer.Run(work) })
 	}
