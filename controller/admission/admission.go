@@ -23,7 +23,8 @@ import (
 
 // A Judge knows the cluster's Ingresses well enough to judge one more.
 type Judge struct {
-	renderers sync.Pool // of *template.Renderer
+	environment template.Environment
+	idle        chan *template.Renderer
 
 	mu    sync.RWMutex // not held while anything is built
 	index *build.Index
@@ -32,13 +33,24 @@ type Judge struct {
 
 // NewJudge makes a Judge that knows no Ingresses yet.
 func NewJudge(o build.Options, e template.Environment) *Judge {
-	return &Judge{index: build.NewIndex(o), renderers: sync.Pool{New: func() any {
-		r, err := template.New(e)
-		if err != nil {
-			return err // the controller has ended with the same error
-		}
-		return r
-	}}}
+	return &Judge{index: build.NewIndex(o), environment: e, idle: make(chan *template.Renderer, judges())}
+}
+
+// renderer is one that nobody uses, which has to be given back.
+func (j *Judge) renderer() (*template.Renderer, error) {
+	select {
+	case r := <-j.idle:
+		return r, nil
+	default:
+		return template.New(j.environment)
+	}
+}
+
+func (j *Judge) giveBack(r *template.Renderer) {
+	select {
+	case j.idle <- r:
+	default:
+	}
 }
 
 // Follow is for the goroutine that owns the snapshot: it takes in what changed.
@@ -108,11 +120,11 @@ func (j *Judge) beside(ing *networkingv1.Ingress) (*build.Case, error) {
 // It is to blame where they can't with its locations alone.
 func (j *Judge) render(ing *networkingv1.Ingress, v build.Verdict, r *Judgement) error {
 	start := time.Now()
-	renderer, ok := j.renderers.Get().(*template.Renderer)
-	if !ok {
-		return errors.New("the templates of nginx.conf can't be read")
+	renderer, err := j.renderer()
+	if err != nil {
+		return err
 	}
-	defer j.renderers.Put(renderer)
+	defer j.giveBack(renderer)
 	conf, err := renderer.Sample(v.Settings, v.Servers)
 	if err != nil {
 		if _, err := renderer.Sample(v.Settings, alone(v.Servers, ing.Namespace+"/"+ing.Name)); err != nil {
