@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"time"
 )
 
 // files are those of the certificates. They are looked at when a connection
@@ -16,24 +15,28 @@ type files struct {
 	o Options
 
 	mu      sync.Mutex
-	seen    [3]stamp // when live was read, or failed to be
+	seen    [3]os.FileInfo // when live was read, or failed to be
 	live    *tls.Config
 	err     error
 	started bool
 }
 
-// A stamp tells one content of a file from another.
-type stamp struct {
-	at   time.Time
-	size int64
-}
-
-func stampOf(path string) stamp {
+// look is what there is to see of a file without reading it, nil where there is
+// none.
+func look(path string) os.FileInfo {
 	info, err := os.Stat(path)
 	if path == "" || err != nil {
-		return stamp{}
+		return nil
 	}
-	return stamp{info.ModTime(), info.Size()}
+	return info
+}
+
+// same says whether a file was not replaced, nor written to.
+func same(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // config is that of a new connection. Where the files are wrong, those before
@@ -41,8 +44,8 @@ func stampOf(path string) stamp {
 func (f *files) config(*tls.ClientHelloInfo) (*tls.Config, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := [3]stamp{stampOf(f.o.Certificate), stampOf(f.o.Key), stampOf(f.o.ClientCA)}
-	if f.started && now == f.seen {
+	now := [3]os.FileInfo{look(f.o.Certificate), look(f.o.Key), look(f.o.ClientCA)}
+	if f.started && same(now[0], f.seen[0]) && same(now[1], f.seen[1]) && same(now[2], f.seen[2]) {
 		return f.live, f.err
 	}
 	f.started, f.seen = true, now

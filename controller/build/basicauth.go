@@ -34,7 +34,7 @@ func (t *task) basicAuth(s *site) {
 	}
 	lines, err := linesOf(secret, a.Map)
 	if err != nil {
-		t.closedBy(s, "auth-secret", fmt.Errorf("Secret %s/%s %w", secret.Namespace, secret.Name, err))
+		t.closedBy(s, "auth-secret", fmt.Errorf("the Secret %s/%s %w", secret.Namespace, secret.Name, err))
 		return
 	}
 	parse := basicUser
@@ -44,10 +44,10 @@ func (t *task) basicAuth(s *site) {
 	users, wrong := parseUsers(lines, parse)
 	if wrong > 0 {
 		t.elsewhere(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/auth-secret",
-			fmt.Errorf("Secret %s/%s has %d lines that are no user of %s authentication and its realm, or are there twice; they are left out", secret.Namespace, secret.Name, wrong, a.Type), "")
+			fmt.Errorf("the Secret %s/%s has %d lines that are no user of %s authentication and its realm, or are there twice; they are left out", secret.Namespace, secret.Name, wrong, a.Type), "")
 	}
 	if len(users) == 0 {
-		t.closedBy(s, "auth-secret", fmt.Errorf("Secret %s/%s has no user", secret.Namespace, secret.Name))
+		t.closedBy(s, "auth-secret", fmt.Errorf("the Secret %s/%s has no user", secret.Namespace, secret.Name))
 		return
 	}
 	if a.Type == "digest" {

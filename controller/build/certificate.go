@@ -133,7 +133,7 @@ func (t *task) certify(host string, ing *networkingv1.Ingress) bool {
 		t.result.Config.Hosts[host] = ""
 		switch {
 		case p.err != nil:
-			t.elsewhere(objectOf(ing), field, fmt.Errorf("Secret %s/%s %w", ing.Namespace, section.SecretName, p.err), "; the default certificate is served")
+			t.elsewhere(objectOf(ing), field, fmt.Errorf("the Secret %s/%s %w", ing.Namespace, section.SecretName, p.err), "; the default certificate is served")
 		case !valid(p.leaf, host):
 			t.elsewhere(objectOf(ing), field, fmt.Errorf("the certificate in Secret %s/%s is not for host %q", ing.Namespace, section.SecretName, host), "; the default certificate is served")
 		default:

@@ -134,3 +134,22 @@ func TestStrictPathsKeepSlashesApart(t *testing.T) {
 		requests(t, s, "http://a.example.org/other", "other", "http://a.example.org//other", "web")
 	})
 }
+
+func TestStrictPathTypes(t *testing.T) {
+	eachSource(t, func(t *testing.T, w *world) {
+		apps(t, w, 1, "web")
+		w.Apply(t, ingress{name: "web", rules: []string{
+			rule("Prefix", "a.example.org", "/a,b", "web"),
+			rule("Exact", "a.example.org", "/c,d", "web"),
+			rule("ImplementationSpecific", "a.example.org", "/e,f", "web"),
+			rule("Prefix", "a.example.org", "/plain", "web"),
+		}}.String())
+		s := w.launch(t, "--configmap=sallyport/sallyport")
+		const a = "http://a.example.org"
+		requests(t, s, a+"/a,b", "404", a+"/c,d", "404", a+"/e,f", "web", a+"/plain", "web")
+		w.Apply(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: sallyport, namespace: sallyport}\ndata: {strict-validate-path-type: \"false\"}\n")
+		becomes(t, s, a+"/a,b", "web")
+		becomes(t, s, a+"/c,d", "web")
+		requests(t, s, a+"/e,f", "web", a+"/plain", "web")
+	})
+}
