@@ -197,7 +197,7 @@ func (c *Controller) structural(ch store.Changes) bool {
 		}
 	}
 	for key := range ch.Services {
-		if c.result.Backends[key] != nil || key == c.o.Build.DefaultBackend {
+		if c.result.Backends[key] != nil || c.result.Streamed[key] || key == c.o.Build.DefaultBackend {
 			return true
 		}
 	}
@@ -269,7 +269,13 @@ func (c *Controller) build() {
 		c.reported.settled = false
 	}
 	c.dirty = c.live == nil && !c.reported.settled
+	if c.result.Taken && c.retry == nil {
+		c.postponed, c.retry = true, time.After(takenPause)
+	}
 }
+
+// takenPause is after how long a port that is somebody else's is asked for again.
+const takenPause = 5 * time.Second
 
 // lost starts nginx again after it went away by itself.
 func (c *Controller) lost() {

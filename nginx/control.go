@@ -77,7 +77,11 @@ func reason(answer []byte) string {
 }
 
 func (c control) get(ctx context.Context, path string, into any) error {
-	answer, err := c.ask(ctx, http.MethodGet, path, nil)
+	return c.into(ctx, http.MethodGet, path, into)
+}
+
+func (c control) into(ctx context.Context, method, path string, into any) error {
+	answer, err := c.ask(ctx, method, path, nil)
 	if err != nil {
 		return err
 	}

@@ -230,6 +230,7 @@ type frame struct {
 	Inherited       []string // directives of the http block that one of their kind in a server undoes
 	AsksServer      bool     // some location asks another server
 	RemembersAuth   bool     // and keeps what it says
+	Traces          bool     // some location's requests are spans
 }
 
 // measure says what is needed for all servers together. It sizes the hash of
@@ -246,6 +247,7 @@ func (f *frame) measure(servers []model.Server) {
 		f.Limits = f.Limits || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Limited })
 		f.AsksDigest = f.AsksDigest || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Digest })
 		f.AsksServer = f.AsksServer || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Auth })
+		f.Traces = f.Traces || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Traced })
 		f.RemembersAuth = f.RemembersAuth || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.AuthCache })
 	}
 	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
@@ -253,6 +255,13 @@ func (f *frame) measure(servers []model.Server) {
 }
 
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
+
+// Exports says whether a collector is told of spans.
+func (f *frame) Exports() bool { return f.Traces && f.Spans.Collector != "" }
+
+// SpanMemory is what the queue of spans needs in the worst case, in MB: a span
+// has up to 3 KB.
+func (f *frame) SpanMemory() int { return 1 + f.Spans.Queue*3/1024 }
 
 // Names says whether the access log shows what a route's backend is called.
 // Lua can set no variable that nothing in the file shows.

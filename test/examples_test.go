@@ -145,6 +145,13 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 		case "--default-backend-service":
 			namespace, service, _ := strings.Cut(value, "/")
 			o.DefaultBackend = store.Key{Namespace: namespace, Name: service}
+		case "--tcp-services-configmap", "--udp-services-configmap":
+			namespace, configMap, _ := strings.Cut(value, "/")
+			if key := (store.Key{Namespace: namespace, Name: configMap}); name == "--tcp-services-configmap" {
+				o.TCPServices = key
+			} else {
+				o.UDPServices = key
+			}
 		case "--disable-catch-all":
 			o.DisableCatchAll = true
 		default:

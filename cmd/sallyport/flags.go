@@ -32,6 +32,7 @@ type options struct {
 
 	// Objects with a part to play.
 	ConfigMap, DefaultBackend, DefaultCertificate, PublishService string
+	TCPServices, UDPServices                                      string
 
 	// nginx and its ports.
 	NginxBinary, WorkDir             string
@@ -93,6 +94,8 @@ func (o *options) ingressFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.DefaultCertificate, "default-ssl-certificate", "", "namespace/name of the Secret for hosts that have no certificate of their own")
 	f.BoolVar(&o.DisableCatchAll, "disable-catch-all", false, "refuse Ingresses with a rule for all hosts")
 	f.BoolVar(&o.DisableExternalName, "disable-svc-external-name", false, "serve no Services of type ExternalName")
+	f.StringVar(&o.TCPServices, "tcp-services-configmap", "", "namespace/name of the ConfigMap of TCP services; each entry is PORT: namespace/name:port, with :PROXY after it to take the PROXY protocol, and one more to send it")
+	f.StringVar(&o.UDPServices, "udp-services-configmap", "", "namespace/name of the ConfigMap of UDP services; each entry is PORT: namespace/name:port")
 	f.BoolVar(&o.Passthrough, "enable-ssl-passthrough", false, "hand TLS of hosts with the annotation ssl-passthrough to their Services unopened; wants nginx's stream module")
 	f.BoolVar(&o.StrictPaths, "strict-paths", false, "match paths as the Ingress specification says to the letter: no redirect to a missing slash, no merging of slashes (percent-encoding and dots are resolved all the same)")
 }
@@ -171,6 +174,7 @@ func (o *options) check() error {
 	for name, value := range map[string]string{
 		"configmap": o.ConfigMap, "default-backend-service": o.DefaultBackend,
 		"default-ssl-certificate": o.DefaultCertificate, "publish-service": o.PublishService,
+		"tcp-services-configmap": o.TCPServices, "udp-services-configmap": o.UDPServices,
 	} {
 		if _, err := parseKey(value); err != nil {
 			return usagef("--%s: %v", name, err)
@@ -244,6 +248,9 @@ func (o *options) buildOptions() build.Options {
 		AllowLoopback:      o.Manifests != "",
 		StrictPaths:        o.StrictPaths,
 		Passthrough:        o.Passthrough,
+		TCPServices:        key(o.TCPServices),
+		UDPServices:        key(o.UDPServices),
+		HealthPort:         o.HealthzPort,
 		Metrics:            o.Metrics,
 	}
 	b.Listen.HTTPPort, b.Listen.HTTPSPort, b.Listen.DefaultPort = o.HTTPPort, o.HTTPSPort, o.DefaultPort

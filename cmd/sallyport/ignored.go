@@ -37,8 +37,6 @@ var ignored = map[string]string{
 	"stream-port":                   "stream backends need no port",
 	"sync-period":                   "watches need no resync",
 	"sync-rate-limit":               "the first change is applied at once and later ones together",
-	"tcp-services-configmap":        "TCP services are not supported by this version",
-	"udp-services-configmap":        "UDP services are not supported by this version",
 	"add_dir_header":                "the log goes to standard error, as --log-format says",
 	"alsologtostderr":               "the log goes to standard error, as --log-format says",
 	"log_backtrace_at":              "the log goes to standard error, as --log-format says",
@@ -77,7 +75,7 @@ func ignoredFlags(f *pflag.FlagSet) {
 		}
 	}
 	text("exclude-socket-metrics", "internal-logger-address", "maxmind-edition-ids", "maxmind-license-key", "maxmind-mirror",
-		"profiler-address", "tcp-services-configmap", "udp-services-configmap")
+		"profiler-address")
 	number("bucket-factor", "dynamic-configuration-retries", "health-check-timeout", "max-buckets", "maxmind-retries-count",
 		"monitor-max-batch-size", "post-shutdown-grace-period", "profiler-port", "ssl-passthrough-proxy-port", "status-port", "stream-port", "sync-rate-limit")
 	f.Bool("enable-annotation-validation", true, "taken, and always as if true: "+ignored["enable-annotation-validation"])

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"regexp"
 	"strconv"
 	"syscall"
 
@@ -38,6 +39,33 @@ func (o *options) serves(p nginx.Paths) bool {
 func listens(p nginx.Paths, port int) bool {
 	conf, err := os.ReadFile(p.Conf)
 	return err == nil && (bytes.Contains(conf, fmt.Appendf(nil, " listen %d ", port)) || bytes.Contains(conf, fmt.Appendf(nil, " listen %d;", port)))
+}
+
+// taken says why nginx can't listen on a port of the stream block, "" where it
+// can, or does already.
+func taken(p nginx.Paths) func(port int, udp bool) string {
+	return func(port int, udp bool) string {
+		conf, err := os.ReadFile(p.Conf)
+		protocol := "( proxy_protocol| reuseport)*"
+		if udp {
+			protocol = " udp( reuseport)?"
+		}
+		if err == nil && regexp.MustCompile(fmt.Sprintf(`(?m)^\s*listen %d%s;$`, port, protocol)).Match(conf) {
+			return ""
+		}
+		if udp {
+			c, err := net.ListenPacket("udp", ":"+strconv.Itoa(port))
+			if err != nil {
+				return err.Error()
+			}
+			_ = c.Close() // it was open only to see whether it can be
+			return ""
+		}
+		if err := free(port); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
 }
 
 // claimPorts says where nginx will listen, and finds out now whether it can:

@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/build"
 	"github.com/sallyport-ingress/sallyport/controller/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/spans"
 	"github.com/sallyport-ingress/sallyport/controller/store"
 	"github.com/sallyport-ingress/sallyport/nginx"
 )
@@ -31,7 +32,8 @@ func (o *options) metrics(proxy *nginx.Nginx) *metrics.Metrics {
 // observer tells the metrics what the controller did. It is for one goroutine.
 type observer struct {
 	*metrics.Metrics
-	seen map[store.Key]*networkingv1.Ingress
+	spans *spans.Exporter
+	seen  map[store.Key]*networkingv1.Ingress
 }
 
 // Generation notes what nginx runs with: a digest of it in hex.
@@ -43,6 +45,7 @@ func (o *observer) Generation(generation string) {
 
 // Built notes what a build came to.
 func (o *observer) Built(r *build.Result, refused int) {
+	o.spans.Configure(r.Config.Settings.Spans)
 	trouble := map[store.Key]bool{}
 	for _, p := range r.Problems {
 		if p.Object.Kind == "Ingress" {

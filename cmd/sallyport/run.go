@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller"
 	"github.com/sallyport-ingress/sallyport/controller/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/spans"
 	"github.com/sallyport-ingress/sallyport/controller/status"
 	"github.com/sallyport-ingress/sallyport/controller/store"
 	"github.com/sallyport-ingress/sallyport/nginx"
@@ -84,6 +85,8 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 
 	// What is told to the outside.
 	counters := o.metrics(proxy)
+	exporter := spans.New(proxy.Spans, log)
+	counters.Spans(&exporter.Counts)
 	report := func([]*networkingv1.Ingress, []model.Problem) {}
 	var writer *status.Writer
 	if client != nil {
@@ -96,6 +99,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	// The loop.
 	buildOptions := o.buildOptions()
 	buildOptions.Listen = listen
+	buildOptions.Taken = taken(proxy.Paths())
+	_, streams := build.Modules["stream"]
+	buildOptions.NoStreams = !streams
 	nginxConf := environment(o, build, proxy.Paths())
 	webhook, follow := o.webhook(buildOptions, nginxConf, counters, log)
 	loop, err := controller.New(controller.Options{
@@ -103,7 +109,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		Proxy:       proxy,
 		Build:       buildOptions,
 		Environment: nginxConf,
-		Observer:    &observer{Metrics: counters},
+		Observer:    &observer{Metrics: counters, spans: exporter},
 		Log:         log,
 		Report:      report,
 		Follow:      follow,
@@ -131,6 +137,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	defer stop()
 	tasks := newTasks()
 	tasks.start("reading objects", func() error { return objects.Run(work) })
+	tasks.start("exporting spans", func() error { return exporter.Run(work) })
 	tasks.start("the controller", func() error { return loop.Run(work) })
 	if webhook != nil {
 		tasks.start("the admission webhook", func() error { webhook.Run(work); return nil })

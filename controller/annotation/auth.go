@@ -25,6 +25,7 @@ type Auth struct {
 	// how long.
 	Keepalive, KeepaliveRequests int
 	KeepaliveTime                time.Duration
+	ShareVars                    bool
 	NotGlobal                    bool // the ConfigMap's server is not asked
 }
 
@@ -117,7 +118,7 @@ var (
 	}
 	authShareVars = option.Key[bool]{
 		Name: "auth-keepalive-share-vars", Check: option.Bool,
-		Doc: "Has no effect: the server is not asked by a subrequest of nginx's, which could share variables.",
+		Doc: "With `auth-keepalive`, the server sees the X-Request-ID that the endpoint will see; else one of its own, unless the client sent one. Without `auth-keepalive` both always see the same.",
 	}
 	enableGlobalAuth = option.Key[bool]{
 		Name: "enable-global-auth", Default: true, Check: option.Bool,
@@ -129,7 +130,7 @@ func readAuth(r *option.Reader) Auth {
 	a := ingressAuth.read(r)
 	a.Set = lookup(r, authSet)
 	a.Keepalive, a.KeepaliveRequests, a.KeepaliveTime = authKeepalive.Get(r), authKeepaliveRequests.Get(r), authKeepaliveTimeout.Get(r)
-	authShareVars.Get(r)
+	a.ShareVars = authShareVars.Get(r)
 	a.NotGlobal = !enableGlobalAuth.Get(r)
 	if a.URL == (AuthURL{}) {
 		if a.Signin != "" {

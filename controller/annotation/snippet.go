@@ -14,6 +14,7 @@ type Snippet struct {
 	Server      option.List
 	Auth        option.List // for the location that asks the auth server
 	ModSecurity string      // rules, for a file of their own
+	Stream      option.List // Streams
 }
 
 const snippetDoc = " It needs `allow-snippet-annotations`, and `annotations-risk-level` `Critical`, in the ConfigMap. Its directives are parsed, " +
@@ -33,8 +34,10 @@ var (
 		Doc: "nginx directives for the request to the server of `auth-url`: its headers, by `proxy_set_header`. Another directive closes the location with 503, for no location of nginx's asks." + snippetDoc,
 	}
 	streamSnippet = option.Key[option.List]{
-		Name: "stream-snippet", Check: snippetCheck(inStream), DefaultDoc: "none", Risk: option.Critical,
-		Doc: "nginx directives for the stream block. No directive is known to be harmless there, so each value but an empty one is wrong. (ingress-nginx takes any text.)",
+		Name: "stream-snippet", Check: StreamSnippet, DefaultDoc: "none", Risk: option.Critical,
+		Doc: "Servers of nginx's stream block: `server { listen 9000; proxy_pass web.shop.svc:80; }`, with `udp` and `proxy_protocol` of `listen`, and `proxy_protocol`, `proxy_timeout`, " +
+			"`proxy_connect_timeout` and `proxy_responses`. Ports are from 1024 on, and whose Ingress is the oldest has one. `proxy_pass` names a Service by its DNS name, of the Ingress's namespace unless " +
+			"the ConfigMap has `allow-cross-namespace-resources`." + snippetDoc,
 	}
 	modSecuritySnippet = option.Key[string]{
 		Name: "modsecurity-snippet", Check: secRules, DefaultDoc: "none", Risk: option.Critical,
@@ -48,11 +51,9 @@ func readSnippet(r *option.Reader, allowed bool) Snippet {
 		Server:      snippetOf(r, serverSnippet, allowed),
 		Auth:        snippetOf(r, authSnippet, allowed),
 		ModSecurity: snippetOf(r, modSecuritySnippet, allowed),
-	}.without(snippetOf(r, streamSnippet, allowed))
+		Stream:      snippetOf(r, streamSnippet, allowed),
+	}
 }
-
-// without is the snippet: no directive of the stream block gets this far.
-func (s Snippet) without(option.List) Snippet { return s }
 
 // snippetOf is the key's value, where the operator allows any at all.
 func snippetOf[T any](r *option.Reader, k option.Key[T], allowed bool) T {

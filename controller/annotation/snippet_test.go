@@ -1,8 +1,10 @@
 package annotation
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSnippets(t *testing.T) {
@@ -36,8 +38,30 @@ func TestSnippets(t *testing.T) {
 			t.Errorf("%s: taken as %q", text, show.Replace(string(got)))
 		}
 	}
-	if _, err := snippetCheck(inStream).Parse("server { listen 1; }"); err == nil {
-		t.Error("a stream snippet is taken")
+}
+
+func TestStreamSnippets(t *testing.T) {
+	got, err := StreamSnippet.Parse("# why\nserver { listen 0.0.0.0:9000 udp reuseport; proxy_pass Web.shop.svc:80; proxy_timeout 90; proxy_responses 2; }\nserver{listen 9001 proxy_protocol;proxy_pass [fd00::1]:80;proxy_protocol on;proxy_connect_timeout 1500ms;}")
+	want := []Stream{
+		{Port: 9000, UDP: true, Target: "web.shop.svc:80", Timeout: 90 * time.Second, Responses: 2},
+		{Port: 9001, AcceptProxy: true, SendProxy: true, Target: "[fd00::1]:80", ConnectTimeout: 1500 * time.Millisecond},
+	}
+	if err != nil || !slices.Equal(Streams(got), want) {
+		t.Errorf("%+v, %v", Streams(got), err)
+	}
+	const pass = "proxy_pass web.shop.svc:80;"
+	for _, text := range []string{
+		"server { listen 80; " + pass + " }", "server { listen 1023; " + pass + " }", "server { listen 65536; " + pass + " }", "server { listen 127.0.0.1:9000; " + pass + " }",
+		"server { listen unix:/x; " + pass + " }", "server { listen 9000 ssl; " + pass + " }", "server { listen 9000 udp proxy_protocol; " + pass + " }", "server { listen 9000; }",
+		"server { " + pass + " }", "server { listen 9000; proxy_pass unix:/run/docker.sock; }", "server { listen 9000; proxy_pass $remote_addr:80; }", "server { listen 9000; proxy_pass web; }",
+		"server { listen 9000; proxy_pass web:0; }", "server { listen 9000; listen 9001; " + pass + " }", "server { listen 9000; " + pass + " preread_by_lua_block { } }",
+		"server { listen 9000; " + pass + " ssl_preread on; }", "server { listen 9000; " + pass + " error_log /etc/x; }", "upstream x { server unix:/x; }", "include /etc/passwd;", "map a b { }",
+		"server { listen 9000; " + pass + " proxy_timeout -1s; }", "server { listen 9000; " + pass + " proxy_timeout 999h; }", "server { listen 9000; " + pass, "server x { }", "server;",
+		"server { listen 9000; proxy_pass \"web.shop.svc:80; } server { listen 1;\"; }", "load_module x.so;", "server { listen 9000; proxy_pass web\n.svc:80; }",
+	} {
+		if got, err := StreamSnippet.Parse(text); err == nil {
+			t.Errorf("%s: taken as %q", text, got)
+		}
 	}
 }
 

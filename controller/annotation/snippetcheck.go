@@ -16,7 +16,6 @@ const (
 	inLocation place = 1 << iota
 	inServer
 	inAuth
-	inStream
 	inIf // of a location or a server
 )
 

@@ -57,6 +57,7 @@ func (t *task) auth(s *site) {
 	if a.Keepalive > 0 && a.KeepaliveTime > 0 {
 		data.Idle, data.IdleRequests, data.IdleTime = a.Keepalive, a.KeepaliveRequests, int(a.KeepaliveTime.Milliseconds())
 	}
+	data.OtherID = a.Keepalive > 0 && !a.ShareVars
 	data.Scope = authScope(s, data)
 	t.authTimes(s, &data)
 	s.route.Auth = data

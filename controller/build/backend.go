@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -21,6 +22,7 @@ type BackendRef struct {
 	Port    networkingv1.ServiceBackendPort
 	// Cluster: the Service's own addresses are meant, and not its endpoints.
 	Cluster bool
+	UDP     bool
 }
 
 // ID is the backend's name.
@@ -30,6 +32,13 @@ func (r BackendRef) ID() model.BackendID {
 		id += "/cluster"
 	}
 	return model.BackendID(id)
+}
+
+func (r BackendRef) protocol() corev1.Protocol {
+	if r.UDP {
+		return corev1.ProtocolUDP
+	}
+	return corev1.ProtocolTCP
 }
 
 func (r BackendRef) port() string {
@@ -65,8 +74,8 @@ func (t *task) missing(ref BackendRef) string {
 	if service == nil {
 		return fmt.Sprintf("Service %s does not exist", ref.Service)
 	}
-	if _, ok := portOf(service, ref.Port); !ok {
-		return fmt.Sprintf("Service %s has no port %s", ref.Service, ref.port())
+	if _, ok := portFor(service, ref.Port, ref.protocol()); !ok {
+		return fmt.Sprintf("Service %s has no port %s%s", ref.Service, ref.port(), map[bool]string{true: " of UDP"}[ref.UDP])
 	}
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
 		if t.o.DisableExternal {
@@ -108,8 +117,12 @@ func (t *task) hasClusterIP(ref BackendRef) bool {
 // portOf finds the Service's port. Services without any, headless or external,
 // have each port that is asked for by number.
 func portOf(service *corev1.Service, want networkingv1.ServiceBackendPort) (corev1.ServicePort, bool) {
+	return portFor(service, want, corev1.ProtocolTCP)
+}
+
+func portFor(service *corev1.Service, want networkingv1.ServiceBackendPort, protocol corev1.Protocol) (corev1.ServicePort, bool) {
 	for _, p := range service.Spec.Ports {
-		if p.Protocol != corev1.ProtocolTCP && p.Protocol != "" {
+		if p.Protocol != protocol && (p.Protocol != "" || protocol != corev1.ProtocolTCP) {
 			continue
 		}
 		if want.Name != "" && p.Name == want.Name || want.Name == "" && p.Port == want.Number {
@@ -118,7 +131,7 @@ func portOf(service *corev1.Service, want networkingv1.ServiceBackendPort) (core
 	}
 	bare := service.Spec.Type == corev1.ServiceTypeExternalName || len(service.Spec.Ports) == 0 && service.Spec.ClusterIP == corev1.ClusterIPNone
 	if bare && want.Name == "" && want.Number > 0 {
-		return corev1.ServicePort{Port: want.Number, TargetPort: intstr.FromInt32(want.Number)}, true
+		return corev1.ServicePort{Port: want.Number, TargetPort: intstr.FromInt32(want.Number), Protocol: protocol}, true
 	}
 	return corev1.ServicePort{}, false
 }
@@ -130,7 +143,7 @@ func (b *Builder) Backend(s *store.Snapshot, ref BackendRef) model.Backend {
 	if service == nil {
 		return model.Backend{}
 	}
-	port, ok := portOf(service, ref.Port)
+	port, ok := portFor(service, ref.Port, ref.protocol())
 	if !ok {
 		return model.Backend{}
 	}
@@ -180,8 +193,9 @@ func conditions(c discoveryv1.EndpointConditions) (ready, last bool) {
 // portIn is the slice's number for the Service's port: slices and Services
 // share the port's name. 0: none.
 func portIn(slice *discoveryv1.EndpointSlice, want corev1.ServicePort) uint16 {
+	protocol := cmp.Or(want.Protocol, corev1.ProtocolTCP)
 	for _, p := range slice.Ports {
-		if p.Port == nil || *p.Port < 1 || *p.Port > 65535 || p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP {
+		if p.Port == nil || *p.Port < 1 || *p.Port > 65535 || cmp.Or(deref(p.Protocol), corev1.ProtocolTCP) != protocol {
 			continue
 		}
 		name := ""
@@ -196,6 +210,13 @@ func portIn(slice *discoveryv1.EndpointSlice, want corev1.ServicePort) uint16 {
 		return uint16(want.TargetPort.IntVal)
 	}
 	return 0
+}
+
+func deref(p *corev1.Protocol) corev1.Protocol {
+	if p == nil {
+		return ""
+	}
+	return *p
 }
 
 func appendAddresses(list []netip.AddrPort, texts []string, port uint16) []netip.AddrPort {

@@ -38,6 +38,13 @@ type Options struct {
 	Passthrough        bool // TLS of some hosts may go to their Services unopened
 	Metrics            bool
 	Listen             model.Listen
+	HealthPort         int       // of /healthz; not nginx's
+	NoStreams          bool      // nginx has no stream module
+	TCPServices        store.Key // ConfigMaps
+	UDPServices        store.Key
+	// Taken says why nginx can't listen on a port, "" where it can, or does. It is
+	// all that a build asks of the machine; nil: each port is free.
+	Taken func(port int, udp bool) string
 }
 
 // A Result is what one snapshot turned into.
@@ -50,6 +57,8 @@ type Result struct {
 	Missing   map[model.BackendID]bool   // backends whose Service does not exist
 	Owners    map[string][]store.Key     // by host: the Ingresses that its server was made of
 	Pinned    map[store.Key]bool         // Services whose endpoints are in nginx.conf
+	Streamed  map[store.Key]bool         // Services that the stream block hands connections to
+	Taken     bool                       // some port is somebody else's now, and may be free later
 }
 
 // A Builder builds. It keeps what it parsed for as long as the object stays the
@@ -110,6 +119,7 @@ func (b *Builder) task(s *store.Snapshot) *task {
 			Missing:  map[model.BackendID]bool{},
 			Owners:   map[string][]store.Key{},
 			Pinned:   map[store.Key]bool{},
+			Streamed: map[store.Key]bool{},
 		},
 		hosts: map[string]*host{},
 		used:  map[store.Key]bool{},
@@ -125,6 +135,7 @@ func (t *task) run() {
 	}
 	t.certificates()
 	t.servers()
+	t.streams()
 	t.wanted()
 	t.forget(t)
 	slices.SortFunc(t.result.Problems, compareProblems)
@@ -142,6 +153,8 @@ type task struct {
 	namings []naming
 	birds   []bird // of canary Ingresses, oldest first
 	judges  bool   // one Ingress, which is last whatever its age
+	// snippets are what Ingresses say of the stream block, oldest first.
+	snippets []written
 }
 
 func (t *task) problem(o model.Object, field, reason string) {

@@ -29,6 +29,9 @@ func (t *task) ingress(current *networkingv1.Ingress) {
 		t.problem(objectOf(ing), "", "has annotations that are invalid; its last good version stays in force")
 		ing, values = good, t.annotationsOf(good)
 	}
+	if values.Snippet.Stream != "" {
+		t.snippets = append(t.snippets, written{ing, values.Snippet.Stream})
+	}
 	fallback := t.fallback(ing, values)
 	if fallback != nil && values.Canary.Enabled {
 		t.problem(objectOf(ing), "spec.defaultBackend", "has no effect: a canary takes requests of paths alone")

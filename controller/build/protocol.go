@@ -60,6 +60,10 @@ var (
 // maxParam keeps a parameter within one word of nginx's.
 const maxParam = 1900
 
+// longestHeader is how long the name of a parameter may be that is a header's, HTTP_
+// included: nginx keeps those in a table whose buckets have a fixed size.
+const longestHeader = 51
+
 // fastcgi are the parameters of the site's ConfigMap. One that can't be passed
 // is left out; without the ConfigMap the usual ones remain.
 func (t *task) fastcgi(s *site) option.List {
@@ -95,6 +99,8 @@ func checkParam(name, value string) error {
 	switch {
 	case !parameter.MatchString(name):
 		return fmt.Errorf("%.80q is not the name of a parameter", name)
+	case strings.HasPrefix(name, "HTTP_") && len(name) > longestHeader:
+		return fmt.Errorf("%s is longer than %d bytes, which nginx has for the name of a header", name, longestHeader)
 	case len(value) > maxParam:
 		return fmt.Errorf("%s is longer than %d bytes", name, maxParam)
 	case strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\uFFFD' }):

@@ -1,11 +1,9 @@
 package build
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
@@ -80,27 +78,6 @@ func (t *task) passthrough(h *host, _ *model.Server) {
 				model.Passthrough{Host: h.name, Addresses: t.unopened(root.backend)})
 		}
 	}
-}
-
-// unopened are the addresses for connections as they are: the Service's own,
-// which stays the same, or else its endpoints.
-func (t *task) unopened(ref BackendRef) []netip.AddrPort {
-	service := t.s.Services[ref.Service]
-	if service == nil {
-		return nil
-	}
-	if a, err := netip.ParseAddr(service.Spec.ClusterIP); err == nil && service.Spec.Type != corev1.ServiceTypeExternalName {
-		if port, ok := portOf(service, ref.Port); ok {
-			return []netip.AddrPort{netip.AddrPortFrom(a, uint16(port.Port))}
-		}
-		return nil
-	}
-	t.result.Pinned[ref.Service] = true
-	var list []netip.AddrPort
-	for _, e := range t.Backend(t.s, ref).Endpoints {
-		list = append(list, e.Address)
-	}
-	return list
 }
 
 // opened enters the hosts that a wildcard which is passed through would take.

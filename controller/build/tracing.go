@@ -2,12 +2,17 @@ package build
 
 import "github.com/sallyport-ingress/sallyport/controller/model"
 
-// tracing gives a site's requests the context of a trace.
+// tracing makes a site's requests spans.
 func (t *task) tracing(s *site) {
-	settings := &t.result.Config.Settings
-	if !s.values.Tracing.Enable.Or(settings.OpenTelemetry) {
+	v, settings := s.values.Tracing, &t.result.Config.Settings
+	if !v.Enable.Or(settings.OpenTelemetry) {
 		return
 	}
-	s.route.Tracing = model.Tracing{On: true, Trust: s.values.Tracing.Trust.Or(settings.TrustIncomingSpan)}
-	s.location.Phases.Rewrite = true
+	name := v.Name
+	if name == "" {
+		name = settings.SpanName
+	}
+	s.route.Tracing = model.Tracing{On: true, Trust: v.Trust.Or(settings.TrustIncomingSpan), Name: name}
+	s.location.Traced = true
+	s.location.Phases.Rewrite, s.location.Phases.Log = true, true
 }

@@ -32,4 +32,6 @@ type Auth struct {
 	Connect      int `json:"connect"`                // ms
 	Send         int `json:"send"`                   // ms
 	Read         int `json:"read"`                   // ms
+	// OtherID gives the server another X-Request-ID than the endpoint.
+	OtherID bool `json:"otherID,omitempty"`
 }

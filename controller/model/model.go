@@ -127,6 +127,8 @@ type Location struct {
 	// Auth says that another server is asked, AuthCache that what it answers is
 	// remembered, for which nginx needs memory.
 	Auth, AuthCache bool
+	// Traced says that the route's requests are spans, for which nginx needs memory.
+	Traced bool
 	// Pass is what is spoken to the endpoints.
 	Pass   Pass
 	Mirror Mirror

@@ -15,6 +15,10 @@ type Settings struct {
 	// Passthrough are the hosts whose TLS is not opened, sorted. Where there are
 	// any, nginx's stream module has the port for HTTPS.
 	Passthrough []Passthrough
+	Streams     []Stream // sorted by port, TCP before UDP
+	Stream      StreamSettings
+	// StreamSnippet is annotation.Streams of the operator's.
+	StreamSnippet option.List
 
 	WorkerProcesses       int
 	WorkerConnections     int
@@ -104,6 +108,8 @@ type Settings struct {
 
 	OpenTelemetry     bool
 	TrustIncomingSpan bool
+	SpanName          option.List // an option.Template; "": method and path
+	Spans             Spans
 
 	HSTS                  bool
 	HSTSMaxAge            int // seconds

@@ -24,6 +24,10 @@ func seconds(r *option.Reader, name string, value int, doc string) time.Duration
 	return option.Key[time.Duration]{Name: name, Doc: doc, Default: time.Duration(value) * time.Second, Check: option.Seconds}.Get(r)
 }
 
+func milliseconds(r *option.Reader, name string, value int, doc string) time.Duration {
+	return time.Duration(number(r, name, value, 1, 3600_000, doc)) * time.Millisecond
+}
+
 func duration(r *option.Reader, name string, value time.Duration, doc string) time.Duration {
 	return option.Key[time.Duration]{Name: name, Doc: doc, Default: value, Check: option.Duration}.Get(r)
 }

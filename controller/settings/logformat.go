@@ -35,27 +35,31 @@ var oneLine = option.Pattern(`[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x1f\x7f\\]`, "on
 var variable = regexp.MustCompile(`\$(?:\{([a-zA-Z0-9_]+)\}|([a-zA-Z0-9_]+))?`)
 
 // logFormat accepts one line of text with variables that nginx knows.
-var logFormat = option.Check[string]{
-	Values: "one line of text with nginx variables, not ending in a backslash",
-	Parse: func(s string) (string, error) {
-		if _, err := oneLine.Parse(s); err != nil {
-			return "", err
-		}
-		for _, m := range variable.FindAllStringSubmatch(s, -1) {
-			name := m[1] + m[2]
-			if name == "" {
-				return "", fmt.Errorf("%.80q has a $ without a variable's name", s)
+var logFormat = formatOf(variables, families...)
+
+func formatOf(names []string, families ...string) option.Check[string] {
+	return option.Check[string]{
+		Values: "one line of text with nginx variables, not ending in a backslash",
+		Parse: func(s string) (string, error) {
+			if _, err := oneLine.Parse(s); err != nil {
+				return "", err
 			}
-			if !known(name) {
-				return "", fmt.Errorf("$%.80s is not a variable that can be logged", name)
+			for _, m := range variable.FindAllStringSubmatch(s, -1) {
+				name := m[1] + m[2]
+				if name == "" {
+					return "", fmt.Errorf("%.80q has a $ without a variable's name", s)
+				}
+				if !known(name, names, families) {
+					return "", fmt.Errorf("$%.80s is not a variable that can be logged", name)
+				}
 			}
-		}
-		return s, nil
-	},
+			return s, nil
+		},
+	}
 }
 
-func known(name string) bool {
-	return slices.Contains(variables, name) || slices.ContainsFunc(families, func(family string) bool {
+func known(name string, names, families []string) bool {
+	return slices.Contains(names, name) || slices.ContainsFunc(families, func(family string) bool {
 		return strings.HasPrefix(name, family) && len(name) > len(family)
 	})
 }

@@ -43,5 +43,6 @@ func read(r *option.Reader) model.Settings {
 	readAuth(r, &s)
 	readPolicy(r, &s)
 	readTracing(r, &s)
+	readStream(r, &s)
 	return s
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,8 +43,9 @@ type answer struct {
 }
 
 // get is a GET request for one path of a host, as its bytes.
-func get(host, path string) []byte {
-	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: sallyport-bench\r\n\r\n")
+func get(host, path string, headers ...string) []byte {
+	lines := append([]string{"GET " + path + " HTTP/1.1", "Host: " + host, "User-Agent: sallyport-bench"}, headers...)
+	return []byte(strings.Join(lines, "\r\n") + "\r\n\r\n")
 }
 
 // do sends the request once and reads the whole response. After an error the

@@ -25,6 +25,7 @@ type handWritten struct {
 	Upstream         string // the upstream's name in the log
 	AccessLog        string // "" for none
 	Certificate, Key string // files
+	MixOrigin        string // for the typical mix; "" for none of it
 }
 
 // startNginx runs nginx on one of the templates until the session ends. It

@@ -88,12 +88,29 @@ func newSecret(c certificate) *corev1.Secret {
 	}
 }
 
+// mixAnnotations are what typical Ingresses have, all at once.
+var mixAnnotations = map[string]string{
+	"use-regex": "true", "rewrite-target": "/$1",
+	"enable-cors": "true", "cors-allow-origin": mixOrigin,
+	"limit-rps": "1000000", "limit-burst-multiplier": "5",
+	"affinity": "cookie", "session-cookie-name": "route",
+}
+
 // speedObjects are one host with one path and one endpoint, and a ConfigMap
 // that leaves all but the number of workers as it is by default.
-func speedObjects(c certificate, secure bool) []any {
+func speedObjects(c certificate, k kind) []any {
 	data := map[string]string{"worker-processes": "1"}
 	web := newIngress("web", speedHost, "web", "/")
-	if secure {
+	if k.mix {
+		web = newIngress("web", speedHost, "web", "/api/(.*)")
+		kind := networkingv1.PathTypeImplementationSpecific
+		web.Spec.Rules[0].HTTP.Paths[0].PathType = &kind
+		web.Annotations = map[string]string{}
+		for key, value := range mixAnnotations {
+			web.Annotations["nginx.ingress.kubernetes.io/"+key] = value
+		}
+	}
+	if k.secure {
 		data["disable-access-log"] = "true"
 		web = withTLS(web)
 	}

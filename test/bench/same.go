@@ -17,7 +17,7 @@ import (
 
 // What may differ between two requests that are alike: an id, and any number.
 var (
-	anyID     = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
+	anyID     = regexp.MustCompile(`\b[0-9a-f]{32}(\|[0-9a-f]+)?\b`)
 	anyMonth  = regexp.MustCompile(`/[A-Z][a-z]{2}/`)
 	anyNumber = regexp.MustCompile(`\d+`)
 )

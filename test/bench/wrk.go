@@ -21,9 +21,12 @@ var (
 
 // wrk loads a URL for a time and gives the number of responses. Any response but a success, and any error of a connection, is an
 // error: then the figure would compare something else than requests served.
-func wrk(url string, d time.Duration) (int, error) {
-	out, err := exec.Command("wrk", "-t1", fmt.Sprintf("-c%d", connections),
-		fmt.Sprintf("-d%ds", int(d.Seconds())), url).CombinedOutput()
+func wrk(url string, d time.Duration, headers ...string) (int, error) {
+	args := []string{"-t1", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%ds", int(d.Seconds()))}
+	for _, h := range headers {
+		args = append(args, "-H", h)
+	}
+	out, err := exec.Command("wrk", append(args, url)...).CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("wrk: %w: %s", err, strings.TrimSpace(string(out)))
 	}

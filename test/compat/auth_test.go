@@ -116,6 +116,19 @@ func wants(status, cookie, want string) probe {
 	}, want}
 }
 
+// identities says whether the server and the endpoint see one X-Request-ID.
+func identities(c client) string {
+	r := c.get("/")
+	asked := seenByAuth.Load()
+	if r.Seen == nil || asked == nil || r.Seen.Header.Get("X-Request-ID") == "" || asked.Header.Get("X-Request-ID") == "" {
+		return fmt.Sprint(r.Status, " none")
+	}
+	if r.Seen.Header.Get("X-Request-ID") == asked.Header.Get("X-Request-ID") {
+		return "the same"
+	}
+	return "two"
+}
+
 func cookiesOf(path, want string) probe {
 	return probe{"cookies of " + path, func(c client) string {
 		r := c.get(path)
@@ -238,6 +251,10 @@ func authGroup() group {
 		proof{keys: []string{"auth-proxy-set-headers"}, annotations: at("/200", "auth-proxy-set-headers", "missing"), probes: []probe{gets("/", "503")}},
 		proof{keys: []string{"auth-keepalive"}, annotations: at("/200", "auth-keepalive", "4"), probes: []probe{counted(&dials, "/", 1, 4)}},
 		proof{keys: []string{"auth-keepalive-requests"}, annotations: at("/200", "auth-keepalive", "4", "auth-keepalive-requests", "1"), probes: []probe{counted(&dials, "/", 6, 6)}},
+		proof{keys: []string{"auth-keepalive-share-vars"}, annotations: at("/200", "auth-keepalive", "4", "auth-keepalive-share-vars", "true"), probes: []probe{
+			{"X-Request-ID", identities, "the same"},
+		}},
+		proof{keys: []string{"auth-keepalive"}, annotations: at("/200", "auth-keepalive", "4"), probes: []probe{{"X-Request-ID", identities, "two"}}},
 		proof{keys: []string{"auth-keepalive-timeout"}, annotations: at("/200", "auth-keepalive", "4", "auth-keepalive-timeout", "0"), probes: []probe{counted(&dials, "/", 6, 6)}},
 		proof{keys: []string{"auth-cache-key"}, annotations: at("/200", "auth-cache-key", "$http_cookie"), probes: []probe{counted(&asks, "/", 1, 1)}},
 		proof{keys: []string{"auth-cache-duration"}, annotations: at("/x", "auth-cache-key", "$remote_addr", "auth-cache-duration", "403 1m"), probes: []probe{

@@ -8,6 +8,7 @@ package compat
 
 import (
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"os"
 	"slices"
@@ -162,6 +163,9 @@ func hostOf(i int, lacking string) string {
 	return fmt.Sprintf("case-%d-no-%s.example.org", i, lacking[strings.IndexByte(lacking, '/')+1:])
 }
 
+// portOf is a port of a host's own; PORT stands for it in manifests.
+func portOf(host string) int { return 20000 + int(crc32.ChecksumIEEE([]byte(host))%10000) }
+
 func (p proof) manifest(i int, lacking string) string {
 	host := hostOf(i, lacking)
 	name := strings.TrimSuffix(host, ".example.org")
@@ -198,7 +202,7 @@ func (p proof) manifest(i int, lacking string) string {
 	if p.more != "" {
 		text += "---\n" + p.more
 	}
-	return strings.NewReplacer("HOST", host, "NAME", name).Replace(text)
+	return strings.NewReplacer("HOST", host, "NAME", name, "PORT", fmt.Sprint(portOf(host))).Replace(text)
 }
 
 func (g *site) write(t *testing.T, name, text string) {

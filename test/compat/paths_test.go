@@ -112,6 +112,16 @@ func pathsGroup() group {
 				r := c.do(cluster.Request{URL: "http://www.HOST/x/"})
 				return fmt.Sprint(short(r) == fmt.Sprintf("308 http://%s:%d/x", c.host, c.site.HTTP))
 			}, "true"}},
+		}, {
+			// The www name serves no page of its own, so none without its sibling's checks.
+			keys:        []string{"from-to-www-redirect"},
+			annotations: map[string]string{"from-to-www-redirect": "true", "denylist-source-range": "0.0.0.0/0"},
+			probes: []probe{
+				gets("/", "403"), {"www", func(c client) string { return fmt.Sprint(c.do(cluster.Request{URL: "http://www.HOST/"}).Status) }, "308"},
+				{"www by another Host", func(c client) string {
+					return fmt.Sprint(c.do(cluster.Request{URL: "http://www.HOST/", Host: "HOST"}).Status)
+				}, "403"},
+			},
 		},
 	}, objects: func(t *testing.T, s *site) string {
 		cluster.Serve(t, mover{}, s.address(10)+":8080")

@@ -27,6 +27,8 @@ func answers(w http.ResponseWriter, r *http.Request) {
 		case <-time.After(3 * time.Second):
 		case <-r.Context().Done():
 		}
+	case "large":
+		_, _ = w.Write(make([]byte, 1<<20))
 	case "cookie":
 		w.Header().Set("Set-Cookie", "a=b; Path=/app/x; Domain=web.internal")
 	}
@@ -124,6 +126,8 @@ func proxyoptsGroup() group {
 				probes: []probe{seen("/x", func(r cluster.Response) string { return r.Seen.Proto }, "HTTP/1.0")}},
 			{service: "answers", keys: []string{"proxy-buffer-size"}, annotations: ann("proxy-buffer-size", "16k"),
 				probes: []probe{seen("/header/8000", func(r cluster.Response) string { return fmt.Sprint(r.Status) }, "200")}},
+			{service: "answers", keys: []string{"proxy-busy-buffers-size"}, annotations: ann("proxy-buffering", "on", "proxy-buffer-size", "4k", "proxy-buffers-number", "8", "proxy-max-temp-file-size", "0", "proxy-busy-buffers-size", "4k"),
+				probes: []probe{{"frames", frames, "one buffer"}}},
 			{service: "answers", keys: []string{"proxy-read-timeout"}, annotations: ann("proxy-read-timeout", "1", "proxy-next-upstream", "off"),
 				probes: []probe{seen("/slow", func(r cluster.Response) string { return fmt.Sprint(r.Status) }, "504")}},
 			{keys: []string{"proxy-body-size"}, annotations: ann("proxy-body-size", "1k"),

@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
@@ -25,6 +26,10 @@ func snippetGroup() group {
 				keys:        []string{"auth-snippet"},
 				annotations: map[string]string{"auth-url": "http://10.244.98.20:8080/", "auth-snippet": "proxy_set_header X-Tenant shop;"},
 				probes:      []probe{gets("/", "web")},
+			}, {
+				keys:        []string{"stream-snippet"},
+				annotations: map[string]string{"stream-snippet": "server { listen PORT; proxy_pass web.default.svc:80; }"},
+				probes:      []probe{{"the port", byPort, "web"}},
 			}, {
 				keys: []string{"configuration-snippet"},
 				annotations: map[string]string{"configuration-snippet": "set $who \"a;b}\";\nmore_set_headers \"X-Who: $who\"; proxy_set_header X-From $remote_addr;\n" +
@@ -54,4 +59,19 @@ func snippetGroup() group {
 			},
 		},
 	}
+}
+
+// byPort asks the host's own port.
+func byPort(c client) string {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // nginx waits for connections that it can't read
+	r, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", portOf(c.host)))
+	if err != nil {
+		return "refused"
+	}
+	defer r.Body.Close()
+	var seen cluster.Seen
+	if err := json.NewDecoder(r.Body).Decode(&seen); err != nil {
+		return err.Error()
+	}
+	return seen.Backend
 }

@@ -2,9 +2,13 @@ package compat
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
 )
 
 // names are all annotations of ingress-nginx v1.15.1, from its documentation.
@@ -34,7 +38,25 @@ temporal-redirect temporal-redirect-code upstream-hash-by upstream-hash-by-subse
 use-port-in-redirects use-regex x-forwarded-prefix
 `)
 
-// TestTable prints which case proves which key.
+// examples are all of them.
+func examples(t *testing.T) string {
+	files, err := filepath.Glob("../examples/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("there are no examples: ", err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
+}
+
+// TestTable prints which case proves which key, and holds that each has one, and
+// an example, and that no key is read that is not of ingress-nginx.
 func TestTable(t *testing.T) {
 	by := map[string][]string{}
 	for _, g := range groups() {
@@ -48,14 +70,24 @@ func TestTable(t *testing.T) {
 		}
 	}
 	var b strings.Builder
+	shown := examples(t)
 	proven := 0
 	for _, name := range names {
-		cases := "none"
-		if list := by[name]; len(list) > 0 {
-			cases = strings.Join(list, ", ")
+		cases := strings.Join(by[name], ", ")
+		if cases == "" {
+			t.Errorf("%s is proven by no case", name)
+		} else {
 			proven++
 		}
+		if !strings.Contains(shown, prefix+name+":") {
+			t.Errorf("%s is in no example", name)
+		}
 		fmt.Fprintf(&b, "%-44s %s\n", name, cases)
+	}
+	for _, doc := range annotation.Docs() {
+		if !slices.Contains(names, doc.Name) && !strings.HasPrefix(doc.Name, "sallyport.io/") {
+			t.Errorf("%s is read, and is no annotation of ingress-nginx", doc.Name)
+		}
 	}
 	t.Logf("%d of %d keys are proven\n%s", proven, len(names), b.String())
 }

@@ -8,6 +8,7 @@ local M = {}
 -- 503; options.names: the access log shows $proxy_upstream_name;
 -- options.limits: requests or connections are counted;
 -- options.reject_handshake: no TLS for hosts that are not known;
+-- options.tracing: how spans are sampled, and how many are kept for the collector;
 -- options.metrics: histogram bounds {time, length, size}, or nil.
 function M.init(options)
     local data = require("sallyport.data")
@@ -22,6 +23,11 @@ function M.init(options)
     balancer.init(options.unavailable, options.names)
     certificate.init(options.reject_handshake)
     phases.init()
+    if options.tracing then
+        local spans = require("sallyport.spans")
+        spans.init(options.tracing)
+        control.spans = spans.told() and spans.take or nil
+    end
 
     M.balance = balancer.balance
     M.mirror = balancer.mirror

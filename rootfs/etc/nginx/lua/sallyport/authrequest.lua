@@ -60,6 +60,15 @@ local function asked_for()
     return var.scheme .. "://" .. words.authority() .. var.request_uri
 end
 
+-- other_id is a request's identity that only the server sees.
+local function other_id()
+    local shared = var.req_id
+    if shared == "" then
+        return shared
+    end
+    return var.http_x_request_id or ngx.md5(shared .. "auth")
+end
+
 --- writer returns a function that writes the request to the server. value is
 -- model.Auth.
 function M.writer(value)
@@ -99,7 +108,7 @@ function M.writer(value)
             ["X-Forwarded-Host"] = words.authority(),
             ["X-Scheme"] = var.scheme,
             ["X-Auth-Request-Redirect"] = redirect and redirect() or var.request_uri,
-            ["X-Request-ID"] = var.req_id,
+            ["X-Request-ID"] = value.otherID and other_id() or var.req_id,
         }
         for _, header in ipairs(more) do
             for name in pairs(ours) do

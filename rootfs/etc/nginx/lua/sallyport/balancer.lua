@@ -109,18 +109,17 @@ end
 
 -- special chooses for a route that does not just have its endpoints take turns.
 local function special(route)
-    local ctx = ngx.ctx
     local failed = get_last_failure() ~= nil
-    local backend = ctx.backend
-    if not backend then
-        backend = choice.backend(route)
-        ctx.backend = backend
+    local backend, ctx = route.backend, nil
+    if route.choice.remembers then
+        ctx = ngx.ctx
+        backend = ctx.backend or choice.backend(route)
+        ctx.backend, ctx.peer = backend, nil
     end
     if names and backend ~= route.backend then
         var.proxy_alternative_upstream_name = backend.id:gsub("/", "-")
     end
     local size = backend.size
-    ctx.peer = nil
     if size == 0 then
         set_current_peer(unavailable)
         return
@@ -134,7 +133,9 @@ local function special(route)
             set_more_tries(backend.more)
         end
     end
-    ctx.peer = peer
+    if ctx then
+        ctx.peer = peer
+    end
     if not set_current_peer(peer.address, peer.port) then
         set_current_peer(unavailable)
     end

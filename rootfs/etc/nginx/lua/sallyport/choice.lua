@@ -26,23 +26,21 @@ function M.prepare(value)
     local balance = value.balance or {}
     return {
         canary = value.canary and canary.prepare(value.canary),
-        affinity = value.affinity,
+        affinity = value.affinity and session.prepare(value.affinity),
         key = balance.hashBy and words.compile(balance.hashBy),
         subset = balance.subset,
         ewma = balance.ewma,
+        -- Whether a request's later tries, or its log, have to know what was chosen.
+        remembers = value.canary ~= nil or balance.ewma,
     }
 end
 
--- known reads the client's cookie, once for a request.
+-- known reads the client's cookie.
 local function known(route)
-    local ctx, affinity = ngx.ctx, route.choice.affinity
-    if not affinity or ctx.session_read then
-        return ctx.session_key, ctx.session_backend
+    local affinity = route.choice.affinity
+    if affinity then
+        return session.read(affinity, route.backend.id or "", route.canary and route.canary.id)
     end
-    ctx.session_read = true
-    local other = route.canary and route.canary.id
-    ctx.session_key, ctx.session_backend = session.read(affinity, route.backend.id or "", other)
-    return ctx.session_key, ctx.session_backend
 end
 
 --- backend returns the backend of a request: the route's, or its canary's. One

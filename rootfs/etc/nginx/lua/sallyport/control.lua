@@ -6,6 +6,7 @@ local data = require("sallyport.data")
 
 local M = {
     requests = nil, -- function of GET /requests, while metrics are on
+    spans = nil, -- function of POST /spans, while a collector is told of them
 }
 
 local function answer(status, value)
@@ -64,6 +65,17 @@ local handlers = {
                 return fail(404, "metrics are off")
             end
             answer(200, M.requests())
+        end,
+    },
+    -- It takes them out: whoever asks is the only one.
+    ["/spans"] = {
+        POST = function()
+            if not M.spans then
+                return answer(200, { dropped = 0 })
+            end
+            local args = ngx.req.get_uri_args()
+            ngx.header["Content-Type"] = "application/json"
+            ngx.print(M.spans(tonumber(args.least), tonumber(args.most)))
         end,
     },
 }

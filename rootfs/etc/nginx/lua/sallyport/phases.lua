@@ -15,6 +15,7 @@ local var = ngx.var
 -- is a step in that phase. A step that answers the
 -- request by itself ends it with ngx.exit or ngx.redirect.
 local FEATURES = {
+    "tracing",
     "redirect",
     "cors",
     "approot",
@@ -23,7 +24,6 @@ local FEATURES = {
     "limit",
     "digest",
     "auth",
-    "tracing",
     "rewrite",
     "rewritelog",
     "protocol",
@@ -61,18 +61,31 @@ end
 
 -- Without its data a route would be served without what restricts it: the
 -- location names those features that it must have.
-local function must_be_known()
-    local route = routes.get(var.route)
-    local known = route.text
-    local id, needs = (var.needs or ""):match("^(%x+)(.*)")
-    if known and id == route.id then -- not left by a location before an internal redirect
-        for name in needs:gmatch("%a+") do
-            known = known and route.value[name] ~= nil
+local function has(route, needs)
+    if not route.text then
+        return false
+    end
+    local id, names = needs:match("^(%x+)(.*)")
+    if id == route.id then -- not left by a location before an internal redirect
+        for name in names:gmatch("%a+") do
+            if route.value[name] == nil then
+                return false
+            end
         end
     end
-    if not known then
-        ngx.log(ngx.ERR, "route ", var.route, " has no data")
-        return ngx.exit(503)
+    return true
+end
+
+local function must_be_known()
+    local route = routes.get(var.route)
+    local needs = var.needs or ""
+    -- Looked at once for each version of the data.
+    if route.known_text == nil or route.known_text ~= route.text or route.known_needs ~= needs then
+        if not has(route, needs) then
+            ngx.log(ngx.ERR, "route ", var.route, " has no data")
+            return ngx.exit(503)
+        end
+        route.known_text, route.known_needs = route.text, needs
     end
 end
 

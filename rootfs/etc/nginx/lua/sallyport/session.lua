@@ -9,10 +9,17 @@ local M = {}
 
 local ngx = ngx
 local var = ngx.var
-local find, match = string.find, string.match
+local find, match, sub = string.find, string.match, string.sub
+
+local tags = {} -- by backend id
 
 local function tag(backend)
-    return ngx.md5(backend):sub(1, 16)
+    local text = tags[backend]
+    if not text then
+        text = ngx.md5(backend):sub(1, 16)
+        tags[backend] = text
+    end
+    return text
 end
 
 -- in_turn says whether an agent has some texts, one after the other. Each is
@@ -60,17 +67,21 @@ local function misreads_none(agent)
     return false
 end
 
+--- prepare makes a route's data ready for the others.
+function M.prepare(value)
+    value.variable = "cookie_" .. value.name
+    return value
+end
+
 --- read returns the key that the client has for one of two backends, and which
 -- of them that is.
 function M.read(value, main, other)
-    local text = var["cookie_" .. value.name]
-    if not text then
+    local text = var[value.variable]
+    local bar = text and find(text, "|", 1, true)
+    if not bar or bar > 65 then
         return nil
     end
-    local key, which = match(text, "^([%w%-]+)|(%x+)$")
-    if not key or #key > 64 then
-        return nil
-    end
+    local key, which = sub(text, 1, bar - 1), sub(text, bar + 1)
     if which == tag(main) then
         return key, main
     elseif other and which == tag(other) then

@@ -65,18 +65,30 @@ function M.compile(parts, escape)
         end
     end
     local count = #parts
+    local function text_of(i)
+        local text = texts[i]
+        if text then
+            return text
+        end
+        local name = names[i]
+        local computed = COMPUTED[name]
+        text = computed and computed() or var[name] or ""
+        return escape and escape(text) or text
+    end
+    -- Most are short: no table is made for them.
+    if count == 1 then
+        return function()
+            return text_of(1)
+        end
+    elseif count == 2 then
+        return function()
+            return text_of(1) .. text_of(2)
+        end
+    end
     return function()
         local out = {}
         for i = 1, count do
-            local text = texts[i]
-            if not text then
-                local computed = COMPUTED[names[i]]
-                text = computed and computed() or var[names[i]] or ""
-                if escape then
-                    text = escape(text)
-                end
-            end
-            out[i] = text
+            out[i] = text_of(i)
         end
         return table.concat(out)
     end

@@ -48,6 +48,16 @@ end
 function M.prepare(value)
     local any = value.any
     local exact, wildcards = compile(value.origins or {})
+    local others = {} -- names and values in turn
+    local function other(name, text)
+        others[#others + 1] = "Access-Control-" .. name
+        others[#others + 1] = text or "" -- that takes the backend's away
+    end
+    other("Allow-Credentials", value.credentials and "true")
+    other("Allow-Methods", value.methods)
+    other("Allow-Headers", value.headers)
+    other("Expose-Headers", value.expose)
+    other("Max-Age", tostring(value.maxAge))
 
     -- allowed returns what Access-Control-Allow-Origin says, or nil.
     local function allowed()
@@ -86,11 +96,9 @@ function M.prepare(value)
         end
         local out = ngx.header
         out["Access-Control-Allow-Origin"] = origin
-        out["Access-Control-Allow-Credentials"] = value.credentials and "true" or nil
-        out["Access-Control-Allow-Methods"] = value.methods
-        out["Access-Control-Allow-Headers"] = value.headers
-        out["Access-Control-Expose-Headers"] = value.expose
-        out["Access-Control-Max-Age"] = tostring(value.maxAge)
+        for i = 1, #others, 2 do
+            out[others[i]] = others[i + 1]
+        end
     end
 
     return { rewrite = rewrite, header = header }

@@ -1,0 +1,220 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-ingress/sallyport/test/cluster"
+)
+
+// lineServer answers each connection with its name and all lines that came, up
+// to an empty one.
+func lineServer(t *testing.T, name, address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				lines := bufio.NewScanner(c)
+				fmt.Fprint(c, name)
+				for lines.Scan() && lines.Text() != "" {
+					fmt.Fprint(c, "|"+lines.Text())
+				}
+			}()
+		}
+	}()
+}
+
+// packetServer answers each datagram with its name and what came.
+func packetServer(t *testing.T, name, address string) {
+	t.Helper()
+	c, err := net.ListenPacket("udp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	go func() {
+		b := make([]byte, 1500)
+		for {
+			n, from, err := c.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			_, _ = c.WriteTo([]byte(name+"|"+string(b[:n])), from) // whoever waits for it fails
+		}
+	}()
+}
+
+// talk sends lines and gives all that comes back, or why nothing does.
+func talk(t *testing.T, port int, lines ...string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return "refused"
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil { // a guard
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
+		return "closed"
+	}
+	answer, _ := io.ReadAll(c)
+	if len(answer) == 0 {
+		return "closed"
+	}
+	return string(answer)
+}
+
+// send sends a datagram and gives the answer.
+func send(t *testing.T, port int, text string) string {
+	t.Helper()
+	c, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil { // a guard
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, text); err != nil {
+		return err.Error()
+	}
+	b := make([]byte, 1500)
+	n, err := c.Read(b)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[:n])
+}
+
+// says waits until an answer is that.
+func says(t *testing.T, want string, ask func() string) {
+	t.Helper()
+	cluster.Eventually(t, "the answer is "+want, func() error {
+		if got := ask(); got != want {
+			return fmt.Errorf("it is %s", got)
+		}
+		return nil
+	})
+}
+
+// headless is a Service without an address of its own, of one port.
+func headless(name, protocol string, port int, addresses ...string) string {
+	return fmt.Sprintf("---\napiVersion: v1\nkind: Service\nmetadata: {name: %[1]s}\nspec: {clusterIP: None, ports: [{name: main, port: %[3]d, protocol: %[2]s}]}\n"+
+		"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: %[1]s-1, labels: {kubernetes.io/service-name: %[1]s}}\naddressType: IPv4\n"+
+		"endpoints: [{addresses: [%[4]s], conditions: {ready: true}}]\nports: [{name: main, port: %[3]d, protocol: %[2]s}]\n",
+		name, protocol, port, strings.Join(addresses, ", "))
+}
+
+func streamMap(name string, lines ...string) string {
+	return "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + ", namespace: default}\ndata:\n  " + strings.Join(append(lines, `"1": none`), "\n  ") + "\n"
+}
+
+var streamFlags = []string{"--tcp-services-configmap=default/tcp", "--udp-services-configmap=default/udp"}
+
+func TestTCPAndUDPServices(t *testing.T) {
+	eachSource(t, func(t *testing.T, w *world) {
+		lineServer(t, "one", "10.244.150.1:5432")
+		lineServer(t, "two", "10.244.150.2:5432")
+		packetServer(t, "udp", "10.244.150.1:53")
+		apps(t, w, 150, "web")
+		w.Apply(t, web("web", "a.example.org", "web").String()+headless("db", "TCP", 5432, "10.244.150.1")+headless("dns", "UDP", 53, "10.244.150.1")+
+			streamMap("tcp", `"9000": default/db:5432`, `"9001": default/db:main:PROXY`, `"9002": default/db:5432::PROXY`, `"9003": default/db:5432:PROXY:PROXY`, `"9005": default/later:5432`)+
+			streamMap("udp", `"9000": default/dns:53`))
+		s := w.launch(t, streamFlags...)
+		says(t, "one|hello", func() string { return talk(t, 9000, "hello") })
+		if got := send(t, 9000, "x"); got != "udp|x" {
+			t.Errorf("UDP: %s", got)
+		}
+		const proxied = "PROXY TCP4 192.0.2.7 192.0.2.8 1111 2222"
+		for _, test := range []struct {
+			port  int
+			lines []string
+			want  string
+		}{
+			{9001, []string{proxied, "hello"}, "one|hello"},
+			{9001, []string{"hello"}, "closed"}, // whoever does not say it is not believed
+			{9003, []string{proxied, "hello"}, "one|PROXY TCP4 "},
+			{9002, []string{"hello"}, "one|PROXY TCP4 127.0.0.1 127.0.0.1 "},
+			{9005, []string{"hello"}, "closed"},
+		} {
+			if got := talk(t, test.port, test.lines...); !strings.HasPrefix(got, test.want) {
+				t.Errorf("port %d: got %q, want %q", test.port, got, test.want)
+			}
+		}
+		// Endpoints, a Service that comes, an entry that comes, one that goes.
+		w.Apply(t, headless("db", "TCP", 5432, "10.244.150.2"))
+		says(t, "two|x", func() string { return talk(t, 9000, "x") })
+		w.Apply(t, headless("later", "TCP", 5432, "10.244.150.1"))
+		says(t, "one|x", func() string { return talk(t, 9005, "x") })
+		w.Apply(t, streamMap("tcp", `"9006": default/db:5432`))
+		says(t, "two|x", func() string { return talk(t, 9006, "x") })
+		says(t, "refused", func() string { return talk(t, 9000, "x") })
+		requests(t, s, "http://a.example.org/", "web")
+	})
+}
+
+// To the Service's own address, which stays: no endpoint is in nginx.conf.
+func TestTCPServiceByItsClusterAddress(t *testing.T) {
+	w := inFolder(t)
+	lineServer(t, "kernel", "10.244.151.1:5432")
+	apps(t, w, 151, "web")
+	service := "---\napiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {clusterIP: 10.244.151.1, ports: [{name: main, port: 5432}]}\n"
+	w.Apply(t, web("web", "a.example.org", "web").String()+service+streamMap("tcp", `"9000": default/db:5432`))
+	s := w.launch(t, append(streamFlags, "--enable-metrics")...)
+	says(t, "kernel|x", func() string { return talk(t, 9000, "x") })
+	reloads := grep(scrape(t, s), "nginx_ingress_controller_success{")
+	w.Apply(t, slice("db", "db-1", "10.244.151.9")+web("late", "b.example.org", "web").String())
+	becomes(t, s, "http://b.example.org/", "web") // one reload, of the new host; what came with it is in
+	w.Apply(t, slice("db", "db-1", "10.244.151.8")+slice("web", "web-2", "10.244.151.3"))
+	cluster.Eventually(t, "the endpoints are in", func() error {
+		if s.Get(t, "http://b.example.org/").Status != 200 {
+			return fmt.Errorf("no")
+		}
+		return nil
+	})
+	if now := grep(scrape(t, s), "nginx_ingress_controller_success{"); reloads == "" || lines(now, "} 2") != 1 {
+		t.Errorf("reloads were %s, and are %s", reloads, now)
+	}
+	says(t, "kernel|x", func() string { return talk(t, 9000, "x") })
+}
+
+// A port that another process has, and each wrong entry, costs that entry alone;
+// when the port is free, it is had.
+func TestATCPPortThatIsTaken(t *testing.T) {
+	w := inFolder(t)
+	other, err := net.Listen("tcp", ":9007")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	lineServer(t, "one", "10.244.152.1:5432")
+	apps(t, w, 152, "web")
+	entries := []string{`"9000": default/db:5432`, `"9007": default/db:5432`}
+	for i := range 50 {
+		entries = append(entries, fmt.Sprintf("%q: %q", fmt.Sprint(9100+i), []string{"x", "a/b", "default/none:1", "default/db:5432:x", "../../x:1"}[i%5]))
+	}
+	w.Apply(t, web("web", "a.example.org", "web").String()+headless("db", "TCP", 5432, "10.244.152.1")+streamMap("tcp", entries...))
+	s := w.launch(t, streamFlags...)
+	says(t, "one|x", func() string { return talk(t, 9000, "x") })
+	requests(t, s, "http://a.example.org/", "web")
+	logged(t, s, "ConfigMap default/tcp", "9007", "address already in use")
+	logged(t, s, "ConfigMap default/tcp", "9100", "is not namespace/name:port")
+	other.Close()
+	says(t, "one|x", func() string { return talk(t, 9007, "x") })
+}
