@@ -49,6 +49,8 @@ type options struct {
 	ElectionID                                     string
 	ElectionTTL                                    time.Duration
 
+	Webhook webhookOptions
+
 	// Metrics and logs.
 	Metrics, MetricsPerHost, MetricsPerUndefinedHost bool
 	TimeBuckets, LengthBuckets, SizeBuckets          []float64
@@ -66,6 +68,7 @@ func (o *options) flagSet() *pflag.FlagSet {
 	o.ingressFlags(f)
 	o.nginxFlags(f)
 	o.statusFlags(f)
+	o.Webhook.flags(f)
 	o.metricsFlags(f)
 	ignoredFlags(f)
 	return f
@@ -160,6 +163,9 @@ func (o *options) check() error {
 		return usagef("--default-server-port %d is not a port", o.DefaultPort)
 	}
 	if err := o.distinctPorts(); err != nil {
+		return err
+	}
+	if err := o.Webhook.check(); err != nil {
 		return err
 	}
 	if o.MetricsPerUndefinedHost && !o.MetricsPerHost {

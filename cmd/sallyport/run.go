@@ -108,14 +108,17 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	buildOptions.Taken = taken(proxy.Paths())
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
+	nginxConf := environment(o, build, rules, proxy.Paths())
+	webhook, follow := o.webhook(buildOptions, nginxConf, counters, log)
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,
 		Build:       buildOptions,
-		Environment: environment(o, build, rules, proxy.Paths()),
+		Environment: nginxConf,
 		Observer:    &observer{Metrics: counters, spans: exporter},
 		Log:         log,
 		Report:      report,
+		Follow:      follow,
 	})
 	if err != nil {
 		return err
@@ -142,6 +145,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	tasks.start("reading objects", func() error { return objects.Run(work) })
 	tasks.start("exporting spans", func() error { return exporter.Run(work) })
 	tasks.start("the controller", func() error { return loop.Run(work) })
+	if webhook != nil {
+		tasks.start("the admission webhook", func() error { webhook.Run(work); return nil })
+	}
 	if writer != nil {
 		tasks.start("writing status", func() error { return writer.Run(work) })
 	}

@@ -64,7 +64,7 @@ func (t *task) expression(h *host, old map[slot]*claim, all bool, s slot, c *cla
 		return
 	}
 	if _, err := option.Regex.Parse(c.path); err != nil {
-		t.problem(objectOf(c.ingress), "spec.rules", fmt.Sprintf("path %v, and paths of host %q are expressions; it is left out", err, h.name))
+		t.wrong(objectOf(c.ingress), "spec.rules", fmt.Sprintf("path %v, and paths of host %q are expressions; it is left out", err, h.name))
 		t.refuse(h, c)
 		return
 	}

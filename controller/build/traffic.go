@@ -23,7 +23,7 @@ type bird struct {
 func (t *task) canaryPath(host string, ing *networkingv1.Ingress, values annotation.Values, p networkingv1.HTTPIngressPath, field string) {
 	path, err := parsePath(p.Path)
 	if err != nil {
-		t.problem(objectOf(ing), field+".path", err.Error())
+		t.wrong(objectOf(ing), field+".path", err.Error())
 		return
 	}
 	kind := networkingv1.PathTypeImplementationSpecific
@@ -32,7 +32,11 @@ func (t *task) canaryPath(host string, ing *networkingv1.Ingress, values annotat
 	}
 	places, err := placesOf(kind, path, t.o.StrictPaths)
 	if err != nil {
-		t.problem(objectOf(ing), field+".pathType", err.Error())
+		t.wrong(objectOf(ing), field+".pathType", err.Error())
+		return
+	}
+	if err := t.literal(kind, path); err != nil {
+		t.wrong(objectOf(ing), field+".path", err.Error())
 		return
 	}
 	c := &claim{ingress: ing, values: values, path: path}
@@ -57,7 +61,8 @@ func (t *task) canaries() {
 		case at.ingress.Namespace != b.claim.ingress.Namespace:
 			reason = fmt.Sprintf("path %q of host %q is that of an Ingress in another namespace", b.claim.path, b.host)
 		case at.canary != nil:
-			reason = fmt.Sprintf("path %q of host %q has Ingress %s for a canary already, which is older", b.claim.path, b.host, name(at.canary.ingress))
+			t.wrong(objectOf(b.claim.ingress), b.field, fmt.Sprintf("path %q of host %q has Ingress %s for a canary already%s", b.claim.path, b.host, name(at.canary.ingress), t.older()))
+			continue
 		}
 		if reason != "" {
 			t.problem(objectOf(b.claim.ingress), b.field, reason)

@@ -230,4 +230,20 @@ type Problem struct {
 	Object Object
 	Field  string // such as "spec.rules[0].host", an annotation, or "" for the whole object
 	Reason string // a sentence without its full stop
+	Weight Weight
 }
+
+// A Weight says what a problem means for who is asked whether the object may be
+// stored at all.
+type Weight uint8
+
+// The weights of problems.
+const (
+	// Remark: something has no effect, or another one than it may seem.
+	Remark Weight = iota
+	// Wrong: it is wrong whatever else there is, or takes what another has.
+	Wrong
+	// Elsewhere: the fault is in what the object refers to, a Secret or a
+	// ConfigMap, which may come or be mended later.
+	Elsewhere
+)

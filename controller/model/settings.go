@@ -127,6 +127,7 @@ type Settings struct {
 	// a Secret or a ConfigMap of another namespace than its Ingress's.
 	Annotations         annotation.Policy
 	AllowCrossNamespace bool
+	StrictPathTypes     bool // Exact and Prefix paths have no characters of expressions
 
 	AllowRanges option.List // client addresses, unless an annotation says
 	DenyRanges  option.List
