@@ -58,6 +58,7 @@ bench: ## the measures of speed and memory, as ratios and counts
 	@test/setup/install bench
 	@$(MAKE) --no-print-directory build
 	go run ./test/bench
+	go test ./controller/admission -run "^$$" -bench Admit -benchtime 2000x
 
 bench-l4: ## the proxier beside kube-proxy, as ratios and counts
 	@test/setup/install bench-l4

@@ -73,10 +73,14 @@ func (f *frame) Speaks(protocols ...string) bool {
 	return slices.ContainsFunc(f.Pools, func(u upstream) bool { return slices.Contains(protocols, u.Speaks) })
 }
 
-// PortVariable is the port that a client asked: behind the stream module it is
-// what that says.
+// Told says whether there are connections, over unix sockets, whose client a
+// header names: those that the stream module hands on, and nginx's own.
+func (f *frame) Told() bool { return len(f.Passthrough) > 0 || f.AsksServer }
+
+// PortVariable is the port that a client asked: over a unix socket it is what
+// the header says.
 func (f *frame) PortVariable() string {
-	if len(f.Passthrough) > 0 {
+	if f.Told() {
 		return "$asked_port"
 	}
 	return "$server_port"

@@ -33,16 +33,20 @@ type Environment struct {
 	Dir         string // the work folder
 	Lua         string // the folder of our Lua
 	Pid         string
-	Control     string // path of the control socket
-	Unavailable string // path of the socket that answers 503
-	Opened      string // path of the socket for TLS, where the stream module has the port
-	Through     string // path of the socket for TLS that is not opened
-	Stream      string // the .so file of the stream module; "" where it is built in
-	Brotli      string // the .so file of the brotli module; "" where it is built in or missing
-	GeoIP       string // the same of the geoip2 module
-	GeoFolder   string // where databases of addresses are
-	Files       string // the folder of model.Config.Files
-	DefaultCert string // PEM files of the certificate for all other hosts
+	Control     string   // path of the control socket
+	Unavailable string   // path of the socket that answers 503
+	Opened      string   // path of the socket for TLS, where the stream module has the port, and for nginx's own requests
+	Own         string   // path of the socket for nginx's own requests without TLS
+	Through     string   // path of the socket for TLS that is not opened
+	Stream      string   // the .so file of the stream module; "" where it is built in
+	ModSecurity string   // the .so file of ModSecurity's module; "" where it is built in or missing
+	Recommended string   // the file of ModSecurity's recommended configuration
+	CoreRules   []string // the files of the OWASP Core Rule Set, in order; they may have stars
+	Files       string   // the folder of model.Config.Files
+	DefaultCert string   // PEM files of the certificate for all other hosts
+	Brotli      string   // the .so file of the brotli module; "" where it is built in or missing
+	GeoIP       string   // the same of the geoip2 module
+	GeoFolder   string   // where databases of addresses are
 	DefaultKey  string
 	Modules     []string // .so files to load, in order
 	Version     [3]int   // nginx's
@@ -72,6 +76,7 @@ type Renderer struct {
 
 type rendered struct {
 	server model.Server
+	asks   bool // the frame's AsksServer
 	text   []byte
 }
 
@@ -173,7 +178,7 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 		if err != nil {
 			return nil, &ServerError{Host: server.Host, Err: err}
 		}
-		texts[server.Host] = rendered{server, text}
+		texts[server.Host] = rendered{server, frame.AsksServer, text}
 		out = append(out, text...)
 		conf.hosts = append(conf.hosts, server.Host)
 		conf.lines = append(conf.lines, conf.lines[len(conf.lines)-1]+bytes.Count(text, []byte("\n")))
@@ -210,7 +215,7 @@ func seal(conf []byte) string {
 }
 
 func (r *Renderer) server(f *frame, s model.Server) ([]byte, error) {
-	if old, ok := r.servers[s.Host]; ok && old.server.Equal(s) {
+	if old, ok := r.servers[s.Host]; ok && old.asks == f.AsksServer && old.server.Equal(s) {
 		return old.text, nil
 	}
 	var b bytes.Buffer
@@ -237,6 +242,7 @@ type frame struct {
 	Inherited       []string // directives of the http block that one of their kind in a server undoes
 	AsksServer      bool     // some location asks another server
 	RemembersAuth   bool     // and keeps what it says
+	UsesModSecurity bool     // some location is held against rules
 	Traces          bool     // some location's requests are spans
 }
 
@@ -254,6 +260,7 @@ func (f *frame) measure(servers []model.Server) {
 		f.Limits = f.Limits || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Limited })
 		f.AsksDigest = f.AsksDigest || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Digest })
 		f.AsksServer = f.AsksServer || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Auth })
+		f.UsesModSecurity = f.UsesModSecurity || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.ModSecurity.On && l.Return == 0 })
 		f.Traces = f.Traces || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Traced })
 		f.RemembersAuth = f.RemembersAuth || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.AuthCache })
 	}
@@ -293,6 +300,12 @@ type locationView struct {
 
 // In is a location of the server as the templates see it.
 func (v serverView) In(l model.Location) locationView { return locationView{l, v.Server, v.frame} }
+
+// Asked says whether nginx itself may ask the server, for one of its locations,
+// or has to know it as that of all other hosts.
+func (v serverView) Asked() bool {
+	return v.AsksServer && (v.Host == "" || slices.ContainsFunc(v.Locations, func(l model.Location) bool { return l.Auth }))
+}
 
 // ErrorPage says whether a location sends requests to @errors.
 func (v serverView) ErrorPage() bool {

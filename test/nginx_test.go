@@ -1,6 +1,7 @@
 package test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -30,9 +31,18 @@ func realNginx(t *testing.T) (*nginx.Nginx, template.Environment) {
 		t.Fatal(err)
 	}
 	p := n.Paths()
+	rules, err := nginx.FindRules("/")
+	if err == nil {
+		err = os.WriteFile(p.Recommended, rules.Recommended, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	e := template.Environment{
-		Dir: p.Dir, Lua: p.Lua, Pid: p.Pid, Control: p.Control, Unavailable: p.Unavailable, Opened: p.Opened, Through: p.Through, Files: p.Files,
-		Stream: made.Modules["stream"], Brotli: made.Modules["brotli"], GeoIP: made.Modules["geoip2"], GeoFolder: geoDatabases(t),
+		Dir: p.Dir, Lua: p.Lua, Pid: p.Pid, Control: p.Control, Unavailable: p.Unavailable, Opened: p.Opened, Own: p.Own, Through: p.Through, Files: p.Files,
+		Stream:      made.Modules["stream"],
+		ModSecurity: made.Modules["modsecurity"], Recommended: p.Recommended, CoreRules: rules.Core,
+		Brotli: made.Modules["brotli"], GeoIP: made.Modules["geoip2"], GeoFolder: geoDatabases(t),
 		DefaultCert: testdata + "/default.crt", DefaultKey: testdata + "/default.key",
 		Version: made.Version, OpenFiles: 1024, AccessLog: "/dev/null",
 	}

@@ -49,7 +49,8 @@ type options struct {
 	ElectionID                                     string
 	ElectionTTL                                    time.Duration
 
-	Geo geoOptions
+	Geo     geoOptions
+	Webhook webhookOptions
 
 	// Metrics and logs.
 	Metrics, MetricsPerHost, MetricsPerUndefinedHost bool
@@ -69,6 +70,7 @@ func (o *options) flagSet() *pflag.FlagSet {
 	o.nginxFlags(f)
 	o.Geo.flags(f)
 	o.statusFlags(f)
+	o.Webhook.flags(f)
 	o.metricsFlags(f)
 	ignoredFlags(f)
 	return f
@@ -163,6 +165,9 @@ func (o *options) check() error {
 		return usagef("--default-server-port %d is not a port", o.DefaultPort)
 	}
 	if err := o.distinctPorts(); err != nil {
+		return err
+	}
+	if err := o.Webhook.check(); err != nil {
 		return err
 	}
 	if o.MetricsPerUndefinedHost && !o.MetricsPerHost {

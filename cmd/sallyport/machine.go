@@ -109,16 +109,18 @@ func environmentIn(p nginx.Paths) template.Environment {
 		Control:     p.Control,
 		Unavailable: p.Unavailable,
 		Opened:      p.Opened,
+		Own:         p.Own,
 		Through:     p.Through,
 		Files:       p.Files,
 		GeoFolder:   p.Geo,
 		DefaultCert: p.DefaultCert,
 		DefaultKey:  p.DefaultKey,
+		Recommended: p.Recommended,
 	}
 }
 
 // environment is what nginx.conf has to say of this machine.
-func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
+func environment(o options, b nginx.Build, rules nginx.Rules, p nginx.Paths) template.Environment {
 	e := environmentIn(p)
 	e.Version = b.Version
 	e.OpenFiles = openFiles()
@@ -131,10 +133,28 @@ func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
 	}
 	e.Stream = b.Modules["stream"]
 	e.Brotli, e.GeoIP = b.Modules["brotli"], b.Modules["geoip2"]
+	e.ModSecurity, e.CoreRules = b.Modules["modsecurity"], rules.Core
 	if os.Geteuid() == 0 {
 		e.User = workerUser()
 	}
 	return e
+}
+
+// rules finds what ModSecurity's packages have, and puts the recommended
+// configuration into the work folder. It says whether requests can be held
+// against rules.
+func modSecurityRules(b nginx.Build, p nginx.Paths) (rules nginx.Rules, usable bool, err error) {
+	if _, usable = b.Modules["modsecurity"]; !usable {
+		return rules, false, nil
+	}
+	rules, err = nginx.FindRules("/")
+	if err != nil || rules.Recommended == nil {
+		return rules, false, err
+	}
+	if err := os.WriteFile(p.Recommended, rules.Recommended, 0o600); err != nil {
+		return rules, false, fmt.Errorf("ModSecurity's recommended configuration: %w", err)
+	}
+	return rules, true, nil
 }
 
 // workerUser is whom nginx's workers run as where the master is root.

@@ -37,6 +37,7 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	b := o.buildOptions()
 	b.AllowLoopback, b.Brotli = true, true
 	b.GeoIP = imageGeoIP
+	b.ModSecurity, b.CoreRules = true, true
 	b.Listen.IPv6 = true
 	result := build.New(b).Build(store.Load(f.Args()...))
 	renderer, err := template.New(renderEnvironment())
@@ -64,6 +65,8 @@ func renderEnvironment() template.Environment {
 	e.Stream = "modules/ngx_stream_module.so"
 	e.Brotli = "modules/ngx_http_brotli_filter_module.so"
 	e.GeoIP = "modules/ngx_http_geoip2_module.so"
+	e.ModSecurity = "modules/ngx_http_modsecurity_module.so"
+	e.CoreRules = []string{"/etc/modsecurity/crs/crs-setup.conf", "/usr/share/modsecurity-crs/rules/*.conf"}
 	e.Modules = []string{"modules/ndk_http_module.so", "modules/ngx_http_lua_module.so"}
 	e.Version = [3]int{1, 26, 0}
 	e.OpenFiles = 65536

@@ -84,6 +84,11 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 
+	rules, usable, err := modSecurityRules(build, proxy.Paths())
+	if err != nil {
+		return err
+	}
+
 	// What is told to the outside.
 	counters := o.metrics(proxy)
 	exporter := spans.New(proxy.Spans, log)
@@ -102,17 +107,21 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	buildOptions.Listen = listen
 	_, buildOptions.Brotli = build.Modules["brotli"]
 	buildOptions.GeoIP = o.geoIP(ctx, build, proxy.Paths(), log)
+	buildOptions.ModSecurity, buildOptions.CoreRules = usable, rules.Core != nil
 	buildOptions.Taken = taken(proxy.Paths())
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
+	nginxConf := environment(o, build, rules, proxy.Paths())
+	webhook, follow := o.webhook(buildOptions, nginxConf, counters, log)
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,
 		Build:       buildOptions,
-		Environment: environment(o, build, proxy.Paths()),
+		Environment: nginxConf,
 		Observer:    &observer{Metrics: counters, spans: exporter},
 		Log:         log,
 		Report:      report,
+		Follow:      follow,
 	})
 	if err != nil {
 		return err
@@ -141,6 +150,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	tasks.start("the controller", func() error { return loop.Run(work) })
 	if buildOptions.GeoIP.Module {
 		tasks.start("watching databases of addresses", func() error { return geoip.Watch(work, o.Geo.source(proxy.Paths()), tellGeo(log)) })
+	}
+	if webhook != nil {
+		tasks.start("the admission webhook", func() error { webhook.Run(work); return nil })
 	}
 	if writer != nil {
 		tasks.start("writing status", func() error { return writer.Run(work) })

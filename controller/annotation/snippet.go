@@ -14,7 +14,7 @@ type Snippet struct {
 	Location    option.List
 	Server      option.List
 	Auth        option.List // for the location that asks the auth server
-	ModSecurity string      // rules, for a file of their own
+	ModSecurity SecRules    // for a file of their own
 	Stream      option.List // Streams
 }
 
@@ -40,18 +40,25 @@ var (
 			"`proxy_connect_timeout` and `proxy_responses`. Ports are from 1024 on, and whose Ingress is the oldest has one. `proxy_pass` names a Service by its DNS name, of the Ingress's namespace unless " +
 			"the ConfigMap has `allow-cross-namespace-resources`." + snippetDoc,
 	}
-	modSecuritySnippet = option.Key[string]{
-		Name: "modsecurity-snippet", Check: secRules, DefaultDoc: "none", Risk: option.Critical,
-		Doc: "Rules of ModSecurity's own language, for the Ingress's locations." + snippetDoc,
+	modSecuritySnippet = option.Key[SecRules]{
+		Name: "modsecurity-snippet", Check: Rules, DefaultDoc: "none", Risk: option.Critical,
+		Doc: "Rules of ModSecurity's own language, for the Ingress's locations, where ModSecurity is on. They come before the recommended configuration and the " +
+			"OWASP Core Rule Set, and what they set counts. Nothing of them may read or write files, run programs, ask other machines, or keep anything from one request " +
+			"to the next; ids 200000 to 200999 and from 901000 are taken. `Include` knows the two files by which ingress-nginx named the recommended configuration and the " +
+			"OWASP Core Rule Set, and adds these. `\\\\`, `\\'` and `\\\"` mean what they mean between quotes of nginx.conf, into which ingress-nginx put the text; the quotes may stand alone." + snippetDoc,
 	}
 )
 
 func readSnippet(r *option.Reader, allowed bool) Snippet {
+	rules := snippetOf(r, modSecuritySnippet, allowed)
+	for _, name := range rules.Unused.All() {
+		r.Warn(modSecuritySnippet.Name, fmt.Sprintf("directive %s has no effect: where entries of logs go is not for rules to say", name))
+	}
 	return Snippet{
 		Location:    snippetOf(r, configurationSnippet, allowed),
 		Server:      snippetOf(r, serverSnippet, allowed),
 		Auth:        snippetOf(r, authSnippet, allowed),
-		ModSecurity: snippetOf(r, modSecuritySnippet, allowed),
+		ModSecurity: rules,
 		Stream:      snippetOf(r, streamSnippet, allowed),
 	}
 }

@@ -64,17 +64,3 @@ func TestStreamSnippets(t *testing.T) {
 		}
 	}
 }
-
-func TestSecRules(t *testing.T) {
-	for _, text := range []string{"SecRuleEngine On", "SecRule ARGS \"@contains x\" \\\n \"id:1,deny\"", "# why\nSecAction \"id:2,pass\""} {
-		if _, err := secRules.Parse(text); err != nil {
-			t.Errorf("%s: %v", text, err)
-		}
-	}
-	for _, text := range []string{"Include /etc/passwd", "SecRule ARGS @inspectFile=/x id:1", "SecAction \"id:1,exec:/bin/sh\"", "SecRemoteRules k https://x", "SecDebugLog /x",
-		"SecAuditLog /x", "SecRule ARGS \"@pmFromFile /etc/passwd\" id:1", "secruleengine x", "load_module x;", "SecRule ARGS x \"id:1\x00\""} {
-		if got, err := secRules.Parse(text); err == nil {
-			t.Errorf("%s: taken as %q", text, got)
-		}
-	}
-}

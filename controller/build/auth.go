@@ -42,12 +42,12 @@ func (t *task) auth(s *site) {
 	}
 	set, err := t.authHeaders(s, a.Set)
 	if err != nil {
-		t.closed(s, "auth-proxy-set-headers", err.Error())
+		t.closedBy(s, "auth-proxy-set-headers", err)
 		return
 	}
 	data.Set = set
 	if err := authSnippet(snippet, &data); err != nil {
-		t.closed(s, "auth-snippet", err.Error())
+		t.closedAs(s, "auth-snippet", err.Error(), model.Wrong)
 		return
 	}
 	if a.Signin != "" && !hasParam(a.Signin, a.Param) {

@@ -54,7 +54,7 @@ func (t *task) streams() {
 	for _, w := range t.snippets {
 		for _, s := range annotation.Streams(w.streams) {
 			if err := t.written(s, w.ingress.Namespace, taken); err != nil {
-				t.problem(objectOf(w.ingress), t.o.AnnotationsPrefix+"/stream-snippet", err.Error())
+				t.weigh(objectOf(w.ingress), t.o.AnnotationsPrefix+"/stream-snippet", err.Error(), model.Elsewhere)
 			}
 		}
 	}

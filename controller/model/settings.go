@@ -134,6 +134,13 @@ type Settings struct {
 	SpanName          option.List // an option.Template; "": method and path
 	Spans             Spans
 
+	// ModSecurity is in force for Ingresses that say nothing of it, with the
+	// rules of SecRules and the user's of ModSecurityRules, which SecRules.File
+	// holds. NoModSecurity says that those are wrong.
+	ModSecurity, NoModSecurity bool
+	ModSecurityRules           annotation.SecRules
+	SecRules                   SecRules
+
 	HSTS                  bool
 	HSTSMaxAge            int // seconds
 	HSTSIncludeSubdomains bool
@@ -143,6 +150,7 @@ type Settings struct {
 	// a Secret or a ConfigMap of another namespace than its Ingress's.
 	Annotations         annotation.Policy
 	AllowCrossNamespace bool
+	StrictPathTypes     bool // Exact and Prefix paths have no characters of expressions
 
 	AllowRanges option.List // client addresses, unless an annotation says
 	DenyRanges  option.List

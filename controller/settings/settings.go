@@ -46,6 +46,7 @@ func read(r *option.Reader) model.Settings {
 	readAuth(r, &s)
 	readPolicy(r, &s)
 	readTracing(r, &s)
+	readModSecurity(r, &s)
 	readStream(r, &s)
 	return s
 }

@@ -7,19 +7,24 @@ local M = {}
 -- options.dir: the work folder; options.unavailable: the address that answers
 -- 503; options.names: the access log shows $proxy_upstream_name;
 -- options.shown: variables of the route that the access log shows, or nil;
+-- options.own and options.own_tls: the addresses where nginx asks itself, without
+-- and with TLS, or nil;
 -- options.limits: requests or connections are counted;
 -- options.reject_handshake: no TLS for hosts that are not known;
 -- options.tracing: how spans are sampled, and how many are kept for the collector;
 -- options.metrics: histogram bounds {time, length, size}, or nil.
 function M.init(options)
     local data = require("sallyport.data")
+    local auth = require("sallyport.feature.auth")
     local balancer = require("sallyport.balancer")
     local certificate = require("sallyport.certificate")
+    local choice = require("sallyport.choice")
     local control = require("sallyport.control")
     local errors = require("sallyport.feature.errors")
     local phases = require("sallyport.phases")
     local retire = require("sallyport.retire")
 
+    auth.init(options.own, options.own_tls)
     data.init(options.dir)
     balancer.init(options.unavailable, options.names)
     certificate.init(options.reject_handshake)
@@ -76,7 +81,31 @@ function M.init(options)
         phases.log()
         if first then
             M.log()
+    local release = options.limits and require("sallyport.feature.limit").release
+    local requests = options.metrics and require("sallyport.requests")
+    if requests then
+        requests.init(options.metrics)
+        M.exit = requests.flush_at_exit
+        control.requests = requests.rows
+    end
+    local measure = choice.log
+    local count = requests and requests.log
+
+    --- log runs when a request is over.
+    function M.log()
+        measure()
+        if release then
+            release()
         end
+        if count then
+            count()
+        end
+    end
+
+    --- finish is log for a location whose route may have steps in that phase.
+    function M.finish()
+        phases.log()
+        M.log()
     end
 
     --- worker runs once in each worker that starts.
