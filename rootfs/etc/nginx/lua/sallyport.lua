@@ -46,41 +46,6 @@ function M.init(options)
     M.errors = errors.rewrite
     M.error_status = errors.status
 
-    local logs = {} -- what each request does when it is logged, in order
-    if options.limits then
-        logs[1] = require("sallyport.feature.limit").release
-    end
-    if options.shown then
-        logs[#logs + 1] = require("sallyport.shown").prepare(options.shown)
-    end
-    if options.metrics then
-        local requests = require("sallyport.requests")
-        requests.init(options.metrics)
-        logs[#logs + 1] = requests.log
-        M.exit = requests.flush_at_exit
-        control.requests = requests.rows
-    end
-    local first, second, third = logs[1], logs[2], logs[3]
-
-    M.log = first
-    if third then
-        function M.log()
-            first()
-            second()
-            third()
-        end
-    elseif second then
-        function M.log()
-            first()
-            second()
-        end
-    end
-
-    --- finish is log for a location whose route has steps in that phase.
-    function M.finish()
-        phases.log()
-        if first then
-            M.log()
     local release = options.limits and require("sallyport.feature.limit").release
     local requests = options.metrics and require("sallyport.requests")
     if requests then
@@ -88,12 +53,16 @@ function M.init(options)
         M.exit = requests.flush_at_exit
         control.requests = requests.rows
     end
+    local show = options.shown and require("sallyport.shown").prepare(options.shown)
     local measure = choice.log
     local count = requests and requests.log
 
     --- log runs when a request is over.
     function M.log()
         measure()
+        if show then
+            show()
+        end
         if release then
             release()
         end
@@ -112,8 +81,8 @@ function M.init(options)
     function M.worker(generation)
         balancer.start()
         retire.start()
-        if options.metrics then
-            require("sallyport.requests").start()
+        if requests then
+            requests.start()
         end
         -- Last: whoever sees the new generation may count on this worker.
         data.started(generation)
