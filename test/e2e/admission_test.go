@@ -174,10 +174,12 @@ func TestAdmission(t *testing.T) {
 	_, err := h.create(t, wrongSize, nil)
 	refuses(t, err, `Ingress default/probe: nginx.ingress.kubernetes.io/proxy-body-size: "8 elephants"`)
 	web := ingress{name: "web", rules: []string{rule("Prefix", "a.example.org", "/", "web")}}
+	old := s.Workers()
 	if heard, err := h.create(t, web, nil); err != nil || len(heard) > 0 {
 		t.Fatalf("%v %q", err, heard)
 	}
 	becomes(t, s, "http://a.example.org/", "web")
+	gone(t, s, old)
 	twin := web
 	twin.name = "twin"
 	_, err = h.create(t, twin, nil)
@@ -243,6 +245,7 @@ func metricsOf(t *testing.T, s *cluster.Sallyport) string {
 	return string(body)
 }
 
+// CVE-2025-1974: the webhook ran nginx for whoever asked, from the pods' network.
 func TestAdmissionAnswersTheAPIServerAlone(t *testing.T) {
 	w := inCluster(t)
 	h := newWebhook(t, w)
@@ -293,6 +296,7 @@ func TestAdmissionPortTaken(t *testing.T) {
 
 // A thousand bodies of 100 MB at once from anybody: traffic goes on, in a
 // bounded memory, and whoever asks afterwards is answered.
+// CVE-2026-24514: its memory was as large as what it was sent.
 func TestAdmissionFlood(t *testing.T) {
 	w := inCluster(t)
 	apps(t, w, 1, "web")
