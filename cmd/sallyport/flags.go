@@ -256,6 +256,7 @@ func (o *options) buildOptions() build.Options {
 		TCPServices:        key(o.TCPServices),
 		UDPServices:        key(o.UDPServices),
 		HealthPort:         o.HealthzPort,
+		WebhookPort:        o.Webhook.port(),
 		Metrics:            o.Metrics,
 	}
 	b.Listen.HTTPPort, b.Listen.HTTPSPort, b.Listen.DefaultPort = o.HTTPPort, o.HTTPSPort, o.DefaultPort

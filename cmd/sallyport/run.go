@@ -76,7 +76,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 	defer proxy.Close()
-	listen, err := o.claimPorts(proxy.Paths(), log)
+	listen, err := o.claimPorts(proxy, log)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,8 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	_, buildOptions.Brotli = build.Modules["brotli"]
 	buildOptions.GeoIP = o.geoIP(ctx, build, proxy.Paths(), log)
 	buildOptions.ModSecurity, buildOptions.CoreRules = usable, rules.Core != nil
-	buildOptions.Taken = taken(proxy.Paths())
+	buildOptions.Taken = taken(proxy)
+	buildOptions.OpenFiles = openFiles()
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
 	nginxConf := environment(o, build, rules, proxy.Paths())

@@ -37,6 +37,13 @@ func (o *webhookOptions) check() error {
 	return nil
 }
 
+// port is that of the address, 0 without one.
+func (o *webhookOptions) port() int {
+	_, text, _ := net.SplitHostPort(o.Address) // its check held
+	number, _ := net.LookupPort("tcp", text)
+	return number
+}
+
 // webhook is the admission webhook, and what it follows the cluster by. Both are
 // nil without its flag.
 func (o *options) webhook(b build.Options, e template.Environment, counters *metrics.Metrics, log *slog.Logger) (*admission.Server, func(*store.Snapshot, store.Changes, bool)) {

@@ -43,6 +43,8 @@ type Options struct {
 	CoreRules          bool // the OWASP Core Rule Set is there
 	Listen             model.Listen
 	HealthPort         int       // of /healthz; not nginx's
+	WebhookPort        int       // of the admission webhook; 0: none
+	OpenFiles          int       // that a process of nginx's may have; 0: any number
 	NoStreams          bool      // nginx has no stream module
 	TCPServices        store.Key // ConfigMaps
 	UDPServices        store.Key

@@ -74,25 +74,6 @@ func (t *task) claimPort(p streamPort, who string, taken map[streamPort]string) 
 	return t.firstClaim(p, who, taken)
 }
 
-// firstClaim gives a port that nobody claimed, unless it is ours or another
-// program's.
-func (t *task) firstClaim(p streamPort, who string, taken map[streamPort]string) error {
-	l := t.o.Listen
-	for name, port := range map[string]int{"HTTP": l.HTTPPort, "HTTPS": l.HTTPSPort, "the default server": l.DefaultPort, "/healthz": t.o.HealthPort} {
-		if port == p.number && !p.udp && port != 0 {
-			return fmt.Errorf("%s is that of %s", p, name)
-		}
-	}
-	if t.o.Taken != nil {
-		if reason := t.o.Taken(p.number, p.udp); reason != "" {
-			t.result.Taken = true
-			return fmt.Errorf("%s can't be had: %s", p, reason)
-		}
-	}
-	taken[p] = who
-	return nil
-}
-
 // streamServices reads a ConfigMap of TCP or UDP services.
 func (t *task) streamServices(key store.Key, udp bool, taken map[streamPort]string) {
 	if key.Name == "" {
