@@ -58,6 +58,8 @@ type Settings struct {
 	NoGlobalAuth                                                                bool
 	MainSnippet, HTTPSnippet, ServerSnippet, LocationSnippet, GlobalAuthSnippet option.List
 
+	Peers Peers
+
 	HTTP2                    bool
 	HTTP2MaxStreams          int
 	ServerTokens             bool

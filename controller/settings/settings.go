@@ -35,6 +35,7 @@ func read(r *option.Reader) model.Settings {
 	readCompression(r, &s)
 	readGeoIP(r, &s)
 	readHTTP(r, &s)
+	readPeers(r, &s)
 	readRedirects(r, &s)
 	readUpstream(r, &s)
 	readProxy(r, &s)
