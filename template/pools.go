@@ -123,6 +123,16 @@ func (f *frame) FastCGINext() string {
 	return strings.Join(words, " ")
 }
 
+// pairs are the names and values of a list that has them in turn.
+func pairs(l option.List) []parameter {
+	var all []parameter
+	texts := l.All()
+	for i := 0; i+1 < len(texts); i += 2 {
+		all = append(all, parameter{texts[i], texts[i+1]})
+	}
+	return all
+}
+
 // A parameter is one of FastCGI's.
 type parameter struct{ Name, Value string }
 
