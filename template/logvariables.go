@@ -38,7 +38,14 @@ func (f *frame) Shown() []string {
 }
 
 // Aliases are those that it shows, and what they are.
-func (f *frame) Aliases() map[string]string { return f.shown(aliases) }
+func (f *frame) Aliases() map[string]string {
+	all := f.shown(aliases)
+	if f.Peers.Forwarded { // they are there
+		delete(all, "pass_access_scheme")
+		delete(all, "pass_port")
+	}
+	return all
+}
 
 // SpanVariables are those of a span that it shows, and where they are in it.
 func (f *frame) SpanVariables() map[string]string { return f.shown(ofSpan) }

@@ -85,6 +85,8 @@ func New(env Environment) (*Renderer, error) {
 	all := sprig.TxtFuncMap()
 	t := template.New("").Funcs(template.FuncMap{
 		"ternary":    all["ternary"],
+		"max":        all["max"],
+		"pairs":      pairs,
 		"quote":      quote,
 		"name":       serverName,
 		"alias":      aliasName,
@@ -264,8 +266,17 @@ func (f *frame) measure(servers []model.Server) {
 		f.Traces = f.Traces || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Traced })
 		f.RemembersAuth = f.RemembersAuth || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.AuthCache })
 	}
-	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
-	f.NamesHashSize = max(1024, powerOfTwo(8*names))
+	f.NamesHashBucket = max(64, f.Machine.NamesHashBucket, powerOfTwo(longest+32))
+	f.NamesHashSize = max(1024, f.Machine.NamesHashSize, powerOfTwo(8*names))
+}
+
+// MapBucket is what nginx's maps need for the longest text that one compares.
+func (f *frame) MapBucket() int {
+	longest := 0
+	for _, text := range append(f.Machine.BlockAgents.All(), f.Machine.BlockReferers.All()...) {
+		longest = max(longest, len(text))
+	}
+	return max(64, f.Machine.MapBucket, powerOfTwo(longest+32))
 }
 
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }

@@ -9,6 +9,7 @@ package build
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -75,6 +76,7 @@ type Builder struct {
 	annotations map[*networkingv1.Ingress]parsedAnnotations
 	secrets     map[store.Key]parsedSecret
 	settings    parsedSettings
+	good        map[string]string // of the ConfigMap's keys: the last values that were right
 	quarantine  quarantine
 	policy      annotation.Policy // under which annotations were read
 }
@@ -204,7 +206,7 @@ func (t *task) readSettings() {
 	}
 	p := &t.Builder.settings
 	if !p.read || p.from != configMap {
-		*p = t.o.parseSettings(configMap)
+		*p = t.keepGood(configMap, t.o.parseSettings(configMap))
 	}
 	for _, problem := range p.problems {
 		t.problem(object, "data."+problem.Key, problem.Reason)
@@ -213,9 +215,42 @@ func (t *task) readSettings() {
 		t.policy = p.settings.Annotations
 		clear(t.annotations) // they were read under another
 	}
+	t.named(object)
 	t.syslog(object)
 	t.modules(object)
 	t.geoIP(object)
+}
+
+// keepGood lets the last good value of a key stay in force where the present one
+// is wrong.
+func (b *Builder) keepGood(from *corev1.ConfigMap, p parsedSettings) parsedSettings {
+	data := map[string]string{}
+	if from != nil {
+		data = maps.Clone(from.Data)
+	}
+	wrong := map[string]bool{}
+	for i, problem := range p.problems {
+		if problem.Warning {
+			continue
+		}
+		wrong[problem.Key] = true
+		delete(data, problem.Key)
+		if good, ok := b.good[problem.Key]; ok {
+			data[problem.Key] = good
+			p.problems[i].Reason += "; its last good value stays in force"
+		}
+	}
+	good := map[string]string{}
+	for key, value := range data {
+		good[key] = value
+	}
+	b.good = good
+	if len(wrong) > 0 && from != nil {
+		again := *from
+		again.Data = data
+		p.settings = b.o.parseSettings(&again).settings
+	}
+	return p
 }
 
 func (o *Options) parseSettings(from *corev1.ConfigMap) parsedSettings {

@@ -98,6 +98,9 @@ func (h *host) beforeExpressions() map[string]bool {
 func (t *task) rewrite(s *site) {
 	v := &s.values.Rewrite
 	// An expression such as "/(.*)" takes requests of "/" too.
+	if v.AppRoot == "" {
+		v.AppRoot = t.result.Config.Settings.AppRoot
+	}
 	if v.AppRoot != "" && (s.claim.path == "/" || s.slot.match == model.MatchRegex && len(option.Beginning(s.slot.path)) <= 1) {
 		s.route.AppRoot = v.AppRoot
 		s.location.Phases.Rewrite = true

@@ -58,6 +58,13 @@ type Settings struct {
 	NoGlobalAuth                                                                bool
 	MainSnippet, HTTPSnippet, ServerSnippet, LocationSnippet, GlobalAuthSnippet option.List
 
+	Peers   Peers
+	Machine Machine
+	// What the keys of the ConfigMap name, which the build reads.
+	AppRoot                    string
+	TicketKey, DHParam         string // base64, and a Secret
+	RequestHeaders, AddHeaders string // ConfigMaps
+
 	HTTP2                    bool
 	HTTP2MaxStreams          int
 	ServerTokens             bool

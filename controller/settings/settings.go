@@ -35,6 +35,8 @@ func read(r *option.Reader) model.Settings {
 	readCompression(r, &s)
 	readGeoIP(r, &s)
 	readHTTP(r, &s)
+	readPeers(r, &s)
+	readMachine(r, &s)
 	readRedirects(r, &s)
 	readUpstream(r, &s)
 	readProxy(r, &s)

@@ -11,6 +11,7 @@ local M = {}
 -- and with TLS, or nil;
 -- options.limits: requests or connections are counted;
 -- options.reject_handshake: no TLS for hosts that are not known;
+-- options.client_header: the header that names the client, or nil;
 -- options.tracing: how spans are sampled, and how many are kept for the collector;
 -- options.metrics: histogram bounds {time, length, size}, or nil.
 function M.init(options)
@@ -29,6 +30,7 @@ function M.init(options)
     balancer.init(options.unavailable, options.names)
     certificate.init(options.reject_handshake)
     phases.init()
+    require("sallyport.authrequest").init(options.client_header)
     if options.tracing then
         local spans = require("sallyport.spans")
         spans.init(options.tracing)
