@@ -222,30 +222,29 @@ func (t *task) readSettings() {
 }
 
 // keepGood lets the last good value of a key stay in force where the present one
-// is wrong.
+// is wrong. Where there is none, the wrong one is left to its area: keys that
+// restrict access then close what they were to guard.
 func (b *Builder) keepGood(from *corev1.ConfigMap, p parsedSettings) parsedSettings {
-	data := map[string]string{}
-	if from != nil {
-		data = maps.Clone(from.Data)
+	if from == nil || len(from.Data) == 0 {
+		b.good = nil
+		return p
 	}
-	wrong := map[string]bool{}
+	data, good := maps.Clone(from.Data), maps.Clone(from.Data)
+	kept := false
 	for i, problem := range p.problems {
 		if problem.Warning {
 			continue
 		}
-		wrong[problem.Key] = true
-		delete(data, problem.Key)
-		if good, ok := b.good[problem.Key]; ok {
-			data[problem.Key] = good
-			p.problems[i].Reason += "; its last good value stays in force"
+		value, ok := b.good[problem.Key]
+		if !ok {
+			delete(good, problem.Key)
+			continue
 		}
-	}
-	good := map[string]string{}
-	for key, value := range data {
-		good[key] = value
+		data[problem.Key], good[problem.Key], kept = value, value, true
+		p.problems[i].Reason += "; its last good value stays in force"
 	}
 	b.good = good
-	if len(wrong) > 0 && from != nil {
+	if kept {
 		again := *from
 		again.Data = data
 		p.settings = b.o.parseSettings(&again).settings
