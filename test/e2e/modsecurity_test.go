@@ -52,7 +52,9 @@ func TestModSecurityComesAndGoes(t *testing.T) {
 		w.Apply(t, held("other", "b.example.org", map[string]string{"enable-modsecurity": "false"}).String())
 		becomes(t, s, "http://b.example.org/?q=%3Cscript%3Ealert(1)%3C/script%3E", "web")
 		becomes(t, s, attack, "403")
-		// Wrong rules let nobody in.
+		// Wrong rules let nobody in where there were none before.
+		w.Apply(t, rulesSettings)
+		becomes(t, s, attack, "web")
 		w.Apply(t, rulesSettings+"  enable-modsecurity: \"true\"\n  modsecurity-snippet: Include /etc/passwd\n")
 		becomes(t, s, "http://a.example.org/", "503")
 		expect(t, s, "http://b.example.org/", "web")
