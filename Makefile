@@ -21,14 +21,15 @@ run: ## the quickstart on :8080 and :8443, until Ctrl-C
 	@$(MAKE) --no-print-directory build
 	@test/quickstart/run
 
-# Packages that count lost requests have the machine to themselves: one that is
-# starved loses some. The others go two at a time, the longest first.
-ALONE := /nginx$$|/test/e2e$$|/test/quickstart$$
+# Packages that count lost requests or packets have the machine to themselves:
+# one that is starved loses some. The others go two at a time, the longest first.
+ALONE := /nginx$$|/test/e2e$$|/test/quickstart$$|/test/l4$$|/proxier/(iptables|nftables|userspace)$$
+LONGEST := ./controller/proxier/ipvs
 
 test: ## all tests; e2e runs a real kube-apiserver, etcd and nginx
 	@test/setup/install test
 	go run ./test/cluster/prepare
-	go test -count=1 -p 2 -timeout $(TEST_TIMEOUT) ./test/l4 $$(go list ./... | grep -Ev '/test/l4$$|$(ALONE)')
+	go test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $(LONGEST) $$(go list ./... | grep -Ev '$(LONGEST)$$|$(ALONE)')
 	go test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -E '$(ALONE)')
 
 fuzz: ## ten million hostile annotations, in about an hour
@@ -58,6 +59,7 @@ bench: ## the measures of speed and memory, as ratios and counts
 	@test/setup/install bench
 	@$(MAKE) --no-print-directory build
 	go run ./test/bench
+	go test ./controller/admission -run "^$$" -bench Admit -benchtime 2000x
 
 bench-l4: ## the proxier beside kube-proxy, as ratios and counts
 	@test/setup/install bench-l4

@@ -53,7 +53,7 @@ type Observer interface {
 	Generation(generation string)
 }
 
-// Options are a Controller's parts. All are needed but Report.
+// Options are a Controller's parts. All are needed but Report and Follow.
 type Options struct {
 	Store       Store
 	Proxy       Proxy
@@ -64,6 +64,9 @@ type Options struct {
 	// Report gets our Ingresses and all problems after each change of them. It
 	// must not block.
 	Report func([]*networkingv1.Ingress, []model.Problem)
+	// Follow gets the snapshot after each change of it, and whether all of the
+	// cluster has been read. It must not block, and not keep the snapshot.
+	Follow func(s *store.Snapshot, ch store.Changes, complete bool)
 }
 
 // A Controller is the loop.
@@ -168,6 +171,9 @@ func (c *Controller) take() {
 	settled := c.o.Store.Settled()
 	snapshot, changes := c.o.Store.Take()
 	c.snapshot = snapshot
+	if c.o.Follow != nil {
+		c.o.Follow(snapshot, changes, settled)
+	}
 	if c.result == nil || c.structural(changes) {
 		c.dirty = true
 	} else {

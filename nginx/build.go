@@ -17,16 +17,19 @@ type Build struct {
 	Version     [3]int
 	VersionText string // such as "1.26.3"
 	ModulesPath string
-	// Modules has the path of each module that can be had, by "ndk", "lua" and
-	// "stream"; the path is "" where the module is built in.
+	// Modules has the path of each module that can be had, by "ndk", "lua",
+	// "stream", "brotli", "geoip2" and "modsecurity"; the path is "" where the module is built in.
 	Modules map[string]string
 }
 
 // moduleFiles are the modules' names as files and in configure arguments.
 var moduleFiles = map[string]struct{ file, builtIn string }{
-	"ndk":    {"ndk_http_module.so", `--add-module=\S*(ngx_devel_kit|ndk)`},
-	"lua":    {"ngx_http_lua_module.so", `--add-module=\S*lua-nginx-module|--add-module=\S*ngx_lua`},
-	"stream": {"ngx_stream_module.so", `--with-stream(\s|$)`},
+	"ndk":         {"ndk_http_module.so", `--add-module=\S*(ngx_devel_kit|ndk)`},
+	"lua":         {"ngx_http_lua_module.so", `--add-module=\S*lua-nginx-module|--add-module=\S*ngx_lua`},
+	"stream":      {"ngx_stream_module.so", `--with-stream(\s|$)`},
+	"modsecurity": {"ngx_http_modsecurity_module.so", `--add-module=\S*(?i:modsecurity)`},
+	"geoip2":      {"ngx_http_geoip2_module.so", `--add-module=\S*geoip2`},
+	"brotli":      {"ngx_http_brotli_filter_module.so", `--add-module=\S*brotli`},
 }
 
 var (

@@ -77,6 +77,12 @@ func (n *Nginx) Pid() int {
 	return 0
 }
 
+// Lives says whether a process of this folder's nginx runs: a master, adopted
+// yet or not, or workers that one left behind.
+func (n *Nginx) Lives() bool {
+	return n.Pid() != 0 || isMaster(readPid(n.paths), n.paths) || len(n.orphans()) > 0
+}
+
 // Exited is closed when the master that was last started or adopted has gone,
 // for whatever reason. It is nil before the first, and a different channel
 // after each.

@@ -15,12 +15,15 @@ type Paths struct {
 	Lua         string // folder for lua_package_path
 	Control     string // unix socket of the controller, in a folder that only it may enter
 	Unavailable string // unix socket of the server that answers 503; workers use it
-	Opened      string // unix socket for TLS, where nginx's stream module has the port
+	Opened      string // unix socket for TLS, where nginx's stream module has the port, and for its own requests
+	Own         string // unix socket for nginx's own requests without TLS
 	Through     string // unix socket for TLS that nginx does not open
 	Files       string // folder of what nginx.conf reads by name; workers can't list it
+	Geo         string // folder of databases of addresses; workers read them
 	Temp        string // folder for nginx's temporary files
 	DefaultCert string // of nginx.conf, where no data says otherwise
 	DefaultKey  string
+	Recommended string // ModSecurity's recommended configuration
 
 	private string // folder of mode 0700: nginx makes sockets with mode 0666
 	data    string // what nginx is to hold when it starts
@@ -41,11 +44,14 @@ func PathsIn(dir string) Paths {
 		Control:     at("private/control.sock"),
 		Unavailable: at("unavailable.sock"),
 		Opened:      at("opened.sock"),
+		Own:         at("own.sock"),
 		Through:     at("through.sock"),
 		Files:       at("files"),
+		Geo:         at("geoip"),
 		Temp:        at("temp"),
 		DefaultCert: at("default.crt"),
 		DefaultKey:  at("default.key"),
+		Recommended: at("modsecurity.conf"),
 		private:     at("private"),
 		data:        at("private/data.json"),
 		stage:       at("nginx.conf.new"),
@@ -60,7 +66,7 @@ func (p Paths) clear() error {
 	if _, err := os.Lstat(p.fresh); err == nil {
 		return os.RemoveAll(p.Dir)
 	}
-	return p.removeFiles(p.Control, p.Unavailable, p.Opened, p.Through, p.Pid, p.data, p.stage)
+	return p.removeFiles(p.Control, p.Unavailable, p.Opened, p.Own, p.Through, p.Pid, p.data, p.stage)
 }
 
 func (Paths) removeFiles(names ...string) error {

@@ -38,7 +38,7 @@ func (n *Nginx) Start(ctx context.Context, conf []byte, data map[string]string) 
 			return err
 		}
 	}
-	if err := n.paths.removeFiles(n.paths.Control, n.paths.Unavailable, n.paths.Opened, n.paths.Through, n.paths.Pid, n.paths.emerg); err != nil {
+	if err := n.paths.removeFiles(n.paths.Control, n.paths.Unavailable, n.paths.Opened, n.paths.Own, n.paths.Through, n.paths.Pid, n.paths.emerg); err != nil {
 		return err
 	}
 	p, err := n.launch()

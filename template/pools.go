@@ -73,10 +73,42 @@ func (f *frame) Speaks(protocols ...string) bool {
 	return slices.ContainsFunc(f.Pools, func(u upstream) bool { return slices.Contains(protocols, u.Speaks) })
 }
 
-// PortVariable is the port that a client asked: behind the stream module it is
-// what that says.
+// Told says whether there are connections, over unix sockets, whose client a
+// header names: those that the stream module hands on, and nginx's own.
+func (f *frame) Told() bool { return len(f.Passthrough) > 0 || f.AsksServer }
+
+// PortVariable is the port that a client asked: over a unix socket it is what
+// the header says.
 func (f *frame) PortVariable() string {
-	if len(f.Passthrough) > 0 {
+	if f.Peers.Forwarded {
+		return "$pass_port"
+	}
+	return f.AskedPort()
+}
+
+// SchemeVariable is the scheme that a client asked with.
+func (f *frame) SchemeVariable() string {
+	if f.Peers.Forwarded {
+		return "$pass_access_scheme"
+	}
+	return "$scheme"
+}
+
+// FromHeader says whether a header names the client. Where hosts are passed
+// through, it can't: their connections come from nginx itself, whom it would believe.
+func (f *frame) FromHeader() bool { return f.Peers.FromHeader() && len(f.Passthrough) == 0 }
+
+// ForwardedFor is what endpoints are told of clients.
+func (f *frame) ForwardedFor() string {
+	if f.Peers.Full {
+		return "$full_x_forwarded_for"
+	}
+	return "$remote_addr"
+}
+
+// AskedPort is that of the connection.
+func (f *frame) AskedPort() string {
+	if f.Told() {
 		return "$asked_port"
 	}
 	return "$server_port"
@@ -89,6 +121,16 @@ func (f *frame) FastCGINext() string {
 		return "off"
 	}
 	return strings.Join(words, " ")
+}
+
+// pairs are the names and values of a list that has them in turn.
+func pairs(l option.List) []parameter {
+	var all []parameter
+	texts := l.All()
+	for i := 0; i+1 < len(texts); i += 2 {
+		all = append(all, parameter{texts[i], texts[i+1]})
+	}
+	return all
 }
 
 // A parameter is one of FastCGI's.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
@@ -81,19 +82,55 @@ func directives(snippet option.List) ([]string, error) {
 	return lines, nil
 }
 
+// indented are directives with what is in a block further in than what opens it.
+func indented(snippet option.List) ([]string, error) {
+	lines, err := directives(snippet)
+	depth := 0
+	for i, line := range lines {
+		if line == "}" {
+			depth--
+		}
+		lines[i] = strings.Repeat("    ", depth) + line
+		if strings.HasSuffix(line, "{") {
+			depth++
+		}
+	}
+	return lines, err
+}
+
+// joined are the directives of a snippet, and of the ConfigMap's those that
+// nginx does not take just once, or that the snippet does not have.
+func joined(snippet, general option.List) option.List {
+	said := annotation.Once(snippet)
+	all := snippet.All()
+	for _, line := range general.All() {
+		if name, _, _ := strings.Cut(line, "\x1f"); !slices.Contains(said, name) {
+			all = append(all, line)
+		}
+	}
+	return option.ListOf(all...)
+}
+
+// ofServer is the snippet of a server and that of all servers.
+func (f *frame) ofServer(s model.Server) option.List { return joined(s.Snippet, f.ServerSnippet) }
+
 // Directives are those of the server's snippet.
-func (v serverView) Directives() ([]string, error) { return below(v.Inherited, v.Snippet) }
+func (v serverView) Directives() ([]string, error) {
+	return below(v.Inherited, v.ofServer(v.Server))
+}
 
 // Directives are those of the location's snippet.
 func (v locationView) Directives() ([]string, error) {
-	if v.Snippet == "" {
+	snippet := joined(v.Snippet, v.LocationSnippet)
+	if snippet == "" {
 		return nil, nil
 	}
-	server, err := directives(v.Server.Snippet)
+	of := v.ofServer(v.Server)
+	server, err := directives(of)
 	if err != nil {
 		return nil, err
 	}
-	around, err := below(v.Inherited, v.Server.Snippet)
+	around, err := below(v.Inherited, of)
 	if err != nil {
 		return nil, err
 	}
@@ -103,5 +140,5 @@ func (v locationView) Directives() ([]string, error) {
 			around = append(around, line) // the server leaves this kind alone
 		}
 	}
-	return below(around, v.Snippet)
+	return below(around, snippet)
 }

@@ -15,7 +15,6 @@ import (
 	"io/fs"
 	"math/bits"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -34,13 +33,20 @@ type Environment struct {
 	Dir         string // the work folder
 	Lua         string // the folder of our Lua
 	Pid         string
-	Control     string // path of the control socket
-	Unavailable string // path of the socket that answers 503
-	Opened      string // path of the socket for TLS, where the stream module has the port
-	Through     string // path of the socket for TLS that is not opened
-	Stream      string // the .so file of the stream module; "" where it is built in
-	Files       string // the folder of model.Config.Files
-	DefaultCert string // PEM files of the certificate for all other hosts
+	Control     string   // path of the control socket
+	Unavailable string   // path of the socket that answers 503
+	Opened      string   // path of the socket for TLS, where the stream module has the port, and for nginx's own requests
+	Own         string   // path of the socket for nginx's own requests without TLS
+	Through     string   // path of the socket for TLS that is not opened
+	Stream      string   // the .so file of the stream module; "" where it is built in
+	ModSecurity string   // the .so file of ModSecurity's module; "" where it is built in or missing
+	Recommended string   // the file of ModSecurity's recommended configuration
+	CoreRules   []string // the files of the OWASP Core Rule Set, in order; they may have stars
+	Files       string   // the folder of model.Config.Files
+	DefaultCert string   // PEM files of the certificate for all other hosts
+	Brotli      string   // the .so file of the brotli module; "" where it is built in or missing
+	GeoIP       string   // the same of the geoip2 module
+	GeoFolder   string   // where databases of addresses are
 	DefaultKey  string
 	Modules     []string // .so files to load, in order
 	Version     [3]int   // nginx's
@@ -70,6 +76,7 @@ type Renderer struct {
 
 type rendered struct {
 	server model.Server
+	asks   bool // the frame's AsksServer
 	text   []byte
 }
 
@@ -78,6 +85,8 @@ func New(env Environment) (*Renderer, error) {
 	all := sprig.TxtFuncMap()
 	t := template.New("").Funcs(template.FuncMap{
 		"ternary":    all["ternary"],
+		"max":        all["max"],
+		"pairs":      pairs,
 		"quote":      quote,
 		"name":       serverName,
 		"alias":      aliasName,
@@ -88,6 +97,7 @@ func New(env Environment) (*Renderer, error) {
 		"params":     parameters,
 		"sni":        sni,
 		"digest":     digest,
+		"indented":   indented,
 		"directives": directives, // of a snippet, for a location that has no other of their kind
 	})
 	names, err := fs.Glob(files, "*.tmpl")
@@ -147,6 +157,7 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 	frame := &frame{Settings: s, Env: r.env, Generation: placeholder}
 	frame.measure(servers)
 	frame.Pools = pools(servers)
+	frame.Places, frame.Nowhere = frame.places()
 	if len(servers) == 0 || servers[0].Host != "" {
 		// nginx wants a server with a certificate behind each TLS socket.
 		servers = slices.Insert(slices.Clone(servers), 0, model.Server{})
@@ -169,7 +180,7 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 		if err != nil {
 			return nil, &ServerError{Host: server.Host, Err: err}
 		}
-		texts[server.Host] = rendered{server, text}
+		texts[server.Host] = rendered{server, frame.AsksServer, text}
 		out = append(out, text...)
 		conf.hosts = append(conf.hosts, server.Host)
 		conf.lines = append(conf.lines, conf.lines[len(conf.lines)-1]+bytes.Count(text, []byte("\n")))
@@ -206,7 +217,7 @@ func seal(conf []byte) string {
 }
 
 func (r *Renderer) server(f *frame, s model.Server) ([]byte, error) {
-	if old, ok := r.servers[s.Host]; ok && old.server.Equal(s) {
+	if old, ok := r.servers[s.Host]; ok && old.asks == f.AsksServer && old.server.Equal(s) {
 		return old.text, nil
 	}
 	var b bytes.Buffer
@@ -223,6 +234,9 @@ type frame struct {
 
 	Pools []upstream // beside that for HTTP
 
+	Places  []geoDatabase // what is shown of databases of addresses
+	Nowhere []string      // and of none
+
 	NamesHashSize   int      // entries
 	NamesHashBucket int      // bytes
 	Limits          bool     // some location counts requests or connections
@@ -230,6 +244,7 @@ type frame struct {
 	Inherited       []string // directives of the http block that one of their kind in a server undoes
 	AsksServer      bool     // some location asks another server
 	RemembersAuth   bool     // and keeps what it says
+	UsesModSecurity bool     // some location is held against rules
 	Traces          bool     // some location's requests are spans
 }
 
@@ -247,11 +262,21 @@ func (f *frame) measure(servers []model.Server) {
 		f.Limits = f.Limits || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Limited })
 		f.AsksDigest = f.AsksDigest || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Digest })
 		f.AsksServer = f.AsksServer || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Auth })
+		f.UsesModSecurity = f.UsesModSecurity || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.ModSecurity.On && l.Return == 0 })
 		f.Traces = f.Traces || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.Traced })
 		f.RemembersAuth = f.RemembersAuth || slices.ContainsFunc(s.Locations, func(l model.Location) bool { return l.AuthCache })
 	}
-	f.NamesHashBucket = max(64, powerOfTwo(longest+32))
-	f.NamesHashSize = max(1024, powerOfTwo(8*names))
+	f.NamesHashBucket = max(64, f.Machine.NamesHashBucket, powerOfTwo(longest+32))
+	f.NamesHashSize = max(1024, f.Machine.NamesHashSize, powerOfTwo(8*names))
+}
+
+// MapBucket is what nginx's maps need for the longest text that one compares.
+func (f *frame) MapBucket() int {
+	longest := 0
+	for _, text := range append(f.Machine.BlockAgents.All(), f.Machine.BlockReferers.All()...) {
+		longest = max(longest, len(text))
+	}
+	return max(64, f.Machine.MapBucket, powerOfTwo(longest+32))
 }
 
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
@@ -262,12 +287,6 @@ func (f *frame) Exports() bool { return f.Traces && f.Spans.Collector != "" }
 // SpanMemory is what the queue of spans needs in the worst case, in MB: a span
 // has up to 3 KB.
 func (f *frame) SpanMemory() int { return 1 + f.Spans.Queue*3/1024 }
-
-// Names says whether the access log shows what a route's backend is called.
-// Lua can set no variable that nothing in the file shows.
-func (f *frame) Names() bool {
-	return f.AccessLog && regexp.MustCompile(`\$\{?proxy_upstream_name\b`).MatchString(f.LogFormat)
-}
 
 // HTTP2Listen says whether this nginx wants http2 on the listen line; from
 // 1.25.1 it is a directive of its own.
@@ -292,6 +311,12 @@ type locationView struct {
 
 // In is a location of the server as the templates see it.
 func (v serverView) In(l model.Location) locationView { return locationView{l, v.Server, v.frame} }
+
+// Asked says whether nginx itself may ask the server, for one of its locations,
+// or has to know it as that of all other hosts.
+func (v serverView) Asked() bool {
+	return v.AsksServer && (v.Host == "" || slices.ContainsFunc(v.Locations, func(l model.Location) bool { return l.Auth }))
+}
 
 // ErrorPage says whether a location sends requests to @errors.
 func (v serverView) ErrorPage() bool {

@@ -74,6 +74,8 @@ var cves = []struct {
 		{annotations: map[string]string{"rewrite-target": "/x"}, path: "/a\" break; pwned x; #(.*)"},
 		by("rewrite-target", "/x break; pwned x;"), by("server-alias", "b.example.org; pwned x;"),
 	}},
+	{id: "CVE-2025-1974", in: "e2e/admission_test.go"},
+	{id: "CVE-2026-24514", in: "e2e/admission_test.go"},
 	{id: "CVE-2026-4342", attacks: []attack{{path: "/a\npwned x;\n#"}, {path: "/a # \n pwned x;"}}},
 }
 

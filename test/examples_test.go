@@ -78,7 +78,9 @@ func exampleInputs(t *testing.T, archive *txtar.Archive) (build.Options, string)
 		AnnotationsPrefix: annotation.DefaultPrefix,
 		ConfigMap:         store.Key{Namespace: "default", Name: "settings"},
 	}
+	options.Brotli, options.GeoIP = true, exampleGeoIP
 	options.Listen.HTTPPort, options.Listen.HTTPSPort = 80, 443
+	options.ModSecurity, options.CoreRules = true, true
 	for _, f := range archive.Files {
 		switch {
 		case f.Name == "flags":
@@ -136,6 +138,10 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 	for _, f := range flags {
 		name, value, _ := strings.Cut(f, "=")
 		switch name {
+		case "--no-modules": // as on a machine without those that few need
+			o.Brotli, o.GeoIP = false, build.GeoIP{}
+		case "--enable-metrics":
+			o.Metrics = true
 		case "--strict-paths":
 			o.StrictPaths = true
 		case "--enable-ssl-passthrough":
@@ -145,6 +151,10 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 		case "--default-backend-service":
 			namespace, service, _ := strings.Cut(value, "/")
 			o.DefaultBackend = store.Key{Namespace: namespace, Name: service}
+		case "without-modsecurity":
+			o.ModSecurity = false
+		case "without-core-rules":
+			o.CoreRules = false
 		case "--tcp-services-configmap", "--udp-services-configmap":
 			namespace, configMap, _ := strings.Cut(value, "/")
 			if key := (store.Key{Namespace: namespace, Name: configMap}); name == "--tcp-services-configmap" {
@@ -160,12 +170,16 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 	}
 }
 
+var exampleGeoIP = build.GeoIP{Module: true, Databases: []string{"GeoIP2-Country", "GeoLite2-City", "GeoLite2-Country"}}
+
 func exampleEnvironment() template.Environment {
 	return template.Environment{
 		Dir: "/run/sallyport", Lua: "/run/sallyport/lua", Pid: "/run/sallyport/nginx.pid",
 		Control: "/run/sallyport/private/control.sock", Unavailable: "/run/sallyport/unavailable.sock",
-		Opened: "/run/sallyport/opened.sock", Through: "/run/sallyport/through.sock",
-		Files:       "/run/sallyport/files",
+		Opened: "/run/sallyport/opened.sock", Own: "/run/sallyport/own.sock", Through: "/run/sallyport/through.sock",
+		Files: "/run/sallyport/files", GeoFolder: "/run/sallyport/geoip",
+		ModSecurity: "modules/ngx_http_modsecurity_module.so", Recommended: "/run/sallyport/modsecurity.conf",
+		CoreRules:   []string{"/etc/modsecurity/crs/crs-setup.conf", "/usr/share/modsecurity-crs/rules/*.conf"},
 		DefaultCert: "/run/sallyport/default.crt", DefaultKey: "/run/sallyport/default.key",
 		Version: [3]int{1, 26, 0}, OpenFiles: 65536, AccessLog: "/dev/stdout",
 	}

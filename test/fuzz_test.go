@@ -299,23 +299,24 @@ type judge struct {
 	mu          sync.Mutex
 	n           *nginx.Nginx
 	environment template.Environment
-	config      *model.Config
-	whats       []string
-	known       map[uint64]bool // digests of servers
+	batches     map[uint64]*batch // by a digest of the settings: servers are made for those
+	known       map[uint64]bool   // digests of servers
 	files       int
+}
+
+// A batch is servers of one file, and what each of them came from.
+type batch struct {
+	config model.Config
+	whats  []string
 }
 
 func newJudge(t *testing.T) *judge {
 	n, environment := realNginx(t)
-	j := &judge{n: n, environment: environment, known: map[uint64]bool{}}
-	j.reset()
-	return j
+	return &judge{n: n, environment: environment, batches: map[uint64]*batch{}, known: map[uint64]bool{}}
 }
 
-func (j *judge) reset() {
-	j.config = &model.Config{Files: map[model.FileID]model.File{}}
-	j.whats = nil
-}
+// manyBatches is how many batches wait for more servers.
+const manyBatches = 300
 
 // fileful is how many servers one file has.
 const fileful = 400
@@ -323,57 +324,69 @@ const fileful = 400
 // add takes the servers of a result that were not there before, under names of
 // their own.
 func (j *judge) add(t *testing.T, r *build.Result, what string) {
+	settings := hashOf(fmt.Sprintf("%+v", r.Config.Settings))
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if len(j.batches) > manyBatches {
+		j.testAll(t)
+	}
+	b := j.batches[settings]
+	if b == nil {
+		b = &batch{config: model.Config{Settings: r.Config.Settings, Files: map[model.FileID]model.File{}}}
+		j.batches[settings] = b
+	}
 	for _, s := range r.Config.Servers {
-		key := hashOf(fmt.Sprintf("%+v", s))
+		key := hashOf(fmt.Sprintf("%d %+v", settings, s))
 		if s.Host == "" || j.known[key] {
 			continue
 		}
 		j.known[key] = true
-		s.Host = fmt.Sprintf("s%d.example.org", len(j.config.Servers))
-		j.config.Servers = append(j.config.Servers, s)
-		j.whats = append(j.whats, what)
+		s.Host = fmt.Sprintf("s%d.example.org", len(b.config.Servers))
+		b.config.Servers = append(b.config.Servers, s)
+		b.whats = append(b.whats, what)
 	}
-	for id, f := range r.Config.Files {
-		j.config.Files[id] = f
-	}
-	j.config.Settings = r.Config.Settings
-	if len(j.config.Servers) >= fileful {
-		j.test(t)
+	maps.Copy(b.config.Files, r.Config.Files)
+	if len(b.config.Servers) >= fileful {
+		j.test(t, b)
+		delete(j.batches, settings)
 	}
 }
 
 func (j *judge) flush(t *testing.T) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.config.Servers) > 0 {
-		j.test(t)
-	}
+	j.testAll(t)
 }
 
-func (j *judge) test(t *testing.T) {
-	defer j.reset()
+func (j *judge) testAll(t *testing.T) {
+	for _, b := range j.batches {
+		if len(b.config.Servers) > 0 {
+			j.test(t, b)
+		}
+	}
+	clear(j.batches)
+}
+
+func (j *judge) test(t *testing.T, b *batch) {
 	j.files++
 	files := map[string]nginx.File{}
-	for id, f := range j.config.Files {
+	for id, f := range b.config.Files {
 		files[string(id)] = nginx.File{Content: f.Content, Private: f.Private}
 	}
 	if err := j.n.Keep(files); err != nil {
 		t.Error(err)
 		return
 	}
-	j.blame(t, j.config.Servers, j.whats)
+	j.blame(t, b.config.Settings, b.config.Servers, b.whats)
 }
 
 // blame halves a file that nginx refuses until the culprit is alone.
-func (j *judge) blame(t *testing.T, servers []model.Server, whats []string) {
+func (j *judge) blame(t *testing.T, settings model.Settings, servers []model.Server, whats []string) {
 	renderer, err := template.New(j.environment)
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	settings := j.config.Settings
 	settings.Listen.HTTPPort, settings.Listen.HTTPSPort = 21080, 21443
 	conf, err := renderer.Conf(&model.Config{Settings: settings, Servers: servers})
 	if err == nil {
@@ -384,7 +397,7 @@ func (j *judge) blame(t *testing.T, servers []model.Server, whats []string) {
 	case half == 0:
 		t.Errorf("nginx refuses what our checks let through: %v; %+.300q", err, whats[0])
 	default:
-		j.blame(t, servers[:half], whats[:half])
-		j.blame(t, servers[half:], whats[half:])
+		j.blame(t, settings, servers[:half], whats[:half])
+		j.blame(t, settings, servers[half:], whats[half:])
 	}
 }

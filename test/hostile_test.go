@@ -144,6 +144,7 @@ func hostileOptions() build.Options {
 		Classes:           build.Classes{WithoutClass: true},
 		AnnotationsPrefix: annotation.DefaultPrefix,
 		ConfigMap:         store.Key{Namespace: "default", Name: "settings"},
+		ModSecurity:       true, CoreRules: true,
 	}
 }
 
@@ -157,6 +158,7 @@ func hostileSnapshot(x texts) *store.Snapshot {
 	for _, doc := range settings.Docs() {
 		configMap.Data[doc.Name] = x.setting
 	}
+	configMap.Data["strict-validate-path-type"] = "false" // so that the path comes through
 	ing.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{x.host}, SecretName: x.secret}}
 	rule := networkingv1.IngressRule{Host: x.host}
 	rule.HTTP = &networkingv1.HTTPIngressRuleValue{}

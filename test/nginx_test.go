@@ -1,6 +1,7 @@
 package test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/build"
 	"github.com/sallyport-ingress/sallyport/nginx"
 	"github.com/sallyport-ingress/sallyport/template"
+	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
 
 // realNginx is an nginx of this machine with an empty work folder, and what
@@ -29,9 +31,18 @@ func realNginx(t *testing.T) (*nginx.Nginx, template.Environment) {
 		t.Fatal(err)
 	}
 	p := n.Paths()
+	rules, err := nginx.FindRules("/")
+	if err == nil {
+		err = os.WriteFile(p.Recommended, rules.Recommended, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	e := template.Environment{
-		Dir: p.Dir, Lua: p.Lua, Pid: p.Pid, Control: p.Control, Unavailable: p.Unavailable, Opened: p.Opened, Through: p.Through, Files: p.Files,
+		Dir: p.Dir, Lua: p.Lua, Pid: p.Pid, Control: p.Control, Unavailable: p.Unavailable, Opened: p.Opened, Own: p.Own, Through: p.Through, Files: p.Files,
 		Stream:      made.Modules["stream"],
+		ModSecurity: made.Modules["modsecurity"], Recommended: p.Recommended, CoreRules: rules.Core,
+		Brotli: made.Modules["brotli"], GeoIP: made.Modules["geoip2"], GeoFolder: geoDatabases(t),
 		DefaultCert: testdata + "/default.crt", DefaultKey: testdata + "/default.key",
 		Version: made.Version, OpenFiles: 1024, AccessLog: "/dev/null",
 	}
@@ -41,6 +52,15 @@ func realNginx(t *testing.T) (*nginx.Nginx, template.Environment) {
 		}
 	}
 	return n, e
+}
+
+// geoDatabases is a folder with the databases of the examples.
+func geoDatabases(t *testing.T) string {
+	dir := t.TempDir()
+	for _, edition := range exampleGeoIP.Databases {
+		cluster.GeoDatabase(t, filepath.Join(dir, edition+".mmdb"), nil)
+	}
+	return dir
 }
 
 // Every example is a file that the real nginx takes.

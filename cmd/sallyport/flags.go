@@ -49,6 +49,9 @@ type options struct {
 	ElectionID                                     string
 	ElectionTTL                                    time.Duration
 
+	Geo     geoOptions
+	Webhook webhookOptions
+
 	// Metrics and logs.
 	Metrics, MetricsPerHost, MetricsPerUndefinedHost bool
 	TimeBuckets, LengthBuckets, SizeBuckets          []float64
@@ -65,7 +68,9 @@ func (o *options) flagSet() *pflag.FlagSet {
 	o.sourceFlags(f)
 	o.ingressFlags(f)
 	o.nginxFlags(f)
+	o.Geo.flags(f)
 	o.statusFlags(f)
+	o.Webhook.flags(f)
 	o.metricsFlags(f)
 	ignoredFlags(f)
 	return f
@@ -162,6 +167,9 @@ func (o *options) check() error {
 	if err := o.distinctPorts(); err != nil {
 		return err
 	}
+	if err := o.Webhook.check(); err != nil {
+		return err
+	}
 	if o.MetricsPerUndefinedHost && !o.MetricsPerHost {
 		return usagef("--metrics-per-undefined-host needs --metrics-per-host")
 	}
@@ -188,6 +196,9 @@ func (o *options) check() error {
 	}
 	if o.Manifests != "" && (o.Kubeconfig != "" || o.APIServer != "") {
 		return usagef("--manifests excludes --kubeconfig and --apiserver-host")
+	}
+	if err := o.Geo.check(); err != nil {
+		return err
 	}
 	if o.LogFormat != "text" && o.LogFormat != "json" {
 		return usagef("--log-format %q is neither text nor json", o.LogFormat)
@@ -245,6 +256,7 @@ func (o *options) buildOptions() build.Options {
 		TCPServices:        key(o.TCPServices),
 		UDPServices:        key(o.UDPServices),
 		HealthPort:         o.HealthzPort,
+		WebhookPort:        o.Webhook.port(),
 		Metrics:            o.Metrics,
 	}
 	b.Listen.HTTPPort, b.Listen.HTTPSPort, b.Listen.DefaultPort = o.HTTPPort, o.HTTPSPort, o.DefaultPort

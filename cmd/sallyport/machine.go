@@ -1,18 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/user"
-	"regexp"
-	"strconv"
 	"syscall"
 
-	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/nginx"
 	"github.com/sallyport-ingress/sallyport/template"
 )
@@ -30,76 +24,6 @@ func (o *options) nginx(log *slog.Logger) (*nginx.Nginx, error) {
 	return nginx.New(nginx.Options{Binary: o.NginxBinary, Dir: dir, Log: log})
 }
 
-// serves says whether the nginx of a folder listens on our ports.
-func (o *options) serves(p nginx.Paths) bool {
-	return listens(p, o.HTTPPort) && listens(p, o.HTTPSPort)
-}
-
-// listens says whether the nginx of a folder has that port.
-func listens(p nginx.Paths, port int) bool {
-	conf, err := os.ReadFile(p.Conf)
-	return err == nil && (bytes.Contains(conf, fmt.Appendf(nil, " listen %d ", port)) || bytes.Contains(conf, fmt.Appendf(nil, " listen %d;", port)))
-}
-
-// taken says why nginx can't listen on a port of the stream block, "" where it
-// can, or does already.
-func taken(p nginx.Paths) func(port int, udp bool) string {
-	return func(port int, udp bool) string {
-		conf, err := os.ReadFile(p.Conf)
-		protocol := "( proxy_protocol| reuseport)*"
-		if udp {
-			protocol = " udp( reuseport)?"
-		}
-		if err == nil && regexp.MustCompile(fmt.Sprintf(`(?m)^\s*listen %d%s;$`, port, protocol)).Match(conf) {
-			return ""
-		}
-		if udp {
-			c, err := net.ListenPacket("udp", ":"+strconv.Itoa(port))
-			if err != nil {
-				return err.Error()
-			}
-			_ = c.Close() // it was open only to see whether it can be
-			return ""
-		}
-		if err := free(port); err != nil {
-			return err.Error()
-		}
-		return ""
-	}
-}
-
-// claimPorts says where nginx will listen, and finds out now whether it can:
-// unless it does already.
-func (o *options) claimPorts(p nginx.Paths, log *slog.Logger) (model.Listen, error) {
-	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, IPv6: hasIPv6()}
-	for name, port := range map[string]int{"http-port": o.HTTPPort, "https-port": o.HTTPSPort} {
-		if listens(p, port) {
-			continue // an nginx to adopt, or one that died with this folder
-		}
-		if err := free(port); err != nil {
-			return listen, fmt.Errorf("--%s: %w", name, err)
-		}
-	}
-	if listen.DefaultPort != 0 && !listens(p, listen.DefaultPort) {
-		if err := free(listen.DefaultPort); err != nil {
-			log.Warn("the built-in 404 has no port of its own", "flag", "--default-server-port", "because", err)
-			listen.DefaultPort = 0
-		}
-	}
-	return listen, nil
-}
-
-func free(port int) error {
-	l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
-	if errors.Is(err, syscall.EACCES) {
-		return fmt.Errorf("%w (ports below 1024 need root or CAP_NET_BIND_SERVICE)", err)
-	}
-	if err != nil {
-		return err
-	}
-	return l.Close()
-}
-
 // environmentIn is what nginx.conf has to say of a work folder.
 func environmentIn(p nginx.Paths) template.Environment {
 	return template.Environment{
@@ -109,15 +33,18 @@ func environmentIn(p nginx.Paths) template.Environment {
 		Control:     p.Control,
 		Unavailable: p.Unavailable,
 		Opened:      p.Opened,
+		Own:         p.Own,
 		Through:     p.Through,
 		Files:       p.Files,
+		GeoFolder:   p.Geo,
 		DefaultCert: p.DefaultCert,
 		DefaultKey:  p.DefaultKey,
+		Recommended: p.Recommended,
 	}
 }
 
 // environment is what nginx.conf has to say of this machine.
-func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
+func environment(o options, b nginx.Build, rules nginx.Rules, p nginx.Paths) template.Environment {
 	e := environmentIn(p)
 	e.Version = b.Version
 	e.OpenFiles = openFiles()
@@ -129,10 +56,29 @@ func environment(o options, b nginx.Build, p nginx.Paths) template.Environment {
 		}
 	}
 	e.Stream = b.Modules["stream"]
+	e.Brotli, e.GeoIP = b.Modules["brotli"], b.Modules["geoip2"]
+	e.ModSecurity, e.CoreRules = b.Modules["modsecurity"], rules.Core
 	if os.Geteuid() == 0 {
 		e.User = workerUser()
 	}
 	return e
+}
+
+// rules finds what ModSecurity's packages have, and puts the recommended
+// configuration into the work folder. It says whether requests can be held
+// against rules.
+func modSecurityRules(b nginx.Build, p nginx.Paths) (rules nginx.Rules, usable bool, err error) {
+	if _, usable = b.Modules["modsecurity"]; !usable {
+		return rules, false, nil
+	}
+	rules, err = nginx.FindRules("/")
+	if err != nil || rules.Recommended == nil {
+		return rules, false, err
+	}
+	if err := os.WriteFile(p.Recommended, rules.Recommended, 0o600); err != nil {
+		return rules, false, fmt.Errorf("ModSecurity's recommended configuration: %w", err)
+	}
+	return rules, true, nil
 }
 
 // workerUser is whom nginx's workers run as where the master is root.
@@ -149,14 +95,21 @@ func workerUser() string {
 	return "root root"
 }
 
-// openFiles is how many files a process of ours may hold open, at the most.
+// openFiles is how many files a process of ours may hold open, at the most. That
+// is what nginx has from now on, whose master holds the sockets of all ports:
+// Go would start it under the lower, soft limit that we were started under.
 func openFiles() int {
 	const most = 1 << 20
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 1024
 	}
-	return int(min(limit.Max, most))
+	raised := limit
+	raised.Cur = min(limit.Max, most)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised); err != nil {
+		return int(min(limit.Cur, most))
+	}
+	return int(raised.Cur)
 }
 
 // accessLog is our standard output, where nginx can open that by name; a

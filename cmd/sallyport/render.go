@@ -35,7 +35,9 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	b := o.buildOptions()
-	b.AllowLoopback = true
+	b.AllowLoopback, b.Brotli = true, true
+	b.GeoIP = imageGeoIP
+	b.ModSecurity, b.CoreRules = true, true
 	b.Listen.IPv6 = true
 	result := build.New(b).Build(store.Load(f.Args()...))
 	renderer, err := template.New(renderEnvironment())
@@ -61,9 +63,16 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 func renderEnvironment() template.Environment {
 	e := environmentIn(nginx.PathsIn("/run/sallyport"))
 	e.Stream = "modules/ngx_stream_module.so"
+	e.Brotli = "modules/ngx_http_brotli_filter_module.so"
+	e.GeoIP = "modules/ngx_http_geoip2_module.so"
+	e.ModSecurity = "modules/ngx_http_modsecurity_module.so"
+	e.CoreRules = []string{"/etc/modsecurity/crs/crs-setup.conf", "/usr/share/modsecurity-crs/rules/*.conf"}
 	e.Modules = []string{"modules/ndk_http_module.so", "modules/ngx_http_lua_module.so"}
 	e.Version = [3]int{1, 26, 0}
 	e.OpenFiles = 65536
 	e.AccessLog = "/dev/stdout"
 	return e
 }
+
+// imageGeoIP are the databases that are downloaded unless a flag says more.
+var imageGeoIP = build.GeoIP{Module: true, Databases: []string{"GeoLite2-ASN", "GeoLite2-City"}}

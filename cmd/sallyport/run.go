@@ -14,6 +14,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/sallyport-ingress/sallyport/controller"
+	"github.com/sallyport-ingress/sallyport/controller/geoip"
 	"github.com/sallyport-ingress/sallyport/controller/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/spans"
@@ -75,11 +76,16 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 	defer proxy.Close()
-	listen, err := o.claimPorts(proxy.Paths(), log)
+	listen, err := o.claimPorts(proxy, log)
 	if err != nil {
 		return err
 	}
 	if err := writeFakeCertificate(proxy.Paths().DefaultCert, proxy.Paths().DefaultKey, time.Now()); err != nil {
+		return err
+	}
+
+	rules, usable, err := modSecurityRules(build, proxy.Paths())
+	if err != nil {
 		return err
 	}
 
@@ -99,17 +105,24 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	// The loop.
 	buildOptions := o.buildOptions()
 	buildOptions.Listen = listen
-	buildOptions.Taken = taken(proxy.Paths())
+	_, buildOptions.Brotli = build.Modules["brotli"]
+	buildOptions.GeoIP = o.geoIP(ctx, build, proxy.Paths(), log)
+	buildOptions.ModSecurity, buildOptions.CoreRules = usable, rules.Core != nil
+	buildOptions.Taken = taken(proxy)
+	buildOptions.OpenFiles = openFiles()
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
+	nginxConf := environment(o, build, rules, proxy.Paths())
+	webhook, follow := o.webhook(buildOptions, nginxConf, counters, log)
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,
 		Build:       buildOptions,
-		Environment: environment(o, build, proxy.Paths()),
+		Environment: nginxConf,
 		Observer:    &observer{Metrics: counters, spans: exporter},
 		Log:         log,
 		Report:      report,
+		Follow:      follow,
 	})
 	if err != nil {
 		return err
@@ -136,6 +149,12 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	tasks.start("reading objects", func() error { return objects.Run(work) })
 	tasks.start("exporting spans", func() error { return exporter.Run(work) })
 	tasks.start("the controller", func() error { return loop.Run(work) })
+	if buildOptions.GeoIP.Module {
+		tasks.start("watching databases of addresses", func() error { return geoip.Watch(work, o.Geo.source(proxy.Paths()), tellGeo(log)) })
+	}
+	if webhook != nil {
+		tasks.start("the admission webhook", func() error { webhook.Run(work); return nil })
+	}
 	if writer != nil {
 		tasks.start("writing status", func() error { return writer.Run(work) })
 	}

@@ -44,7 +44,7 @@ var (
 	}
 	affinityCanary = option.Key[string]{
 		Name: "affinity-canary-behavior", Default: "sticky", Check: option.OneOf("sticky", "legacy"),
-		Doc: "With `sticky`, the cookie also keeps a client with the canary, or away from it, whatever the canary's own rules say then.",
+		Doc: "With `sticky`, the cookie also keeps a client with the canary, or away from it, whatever the canary's own rules say then; where both Ingresses have affinity, the canary's own is not used. With `legacy`, on either of the two, the rules decide each time, and a canary has the cookie that it asks for itself.",
 	}
 	sessionName = option.Key[string]{
 		Name: "session-cookie-name", Default: "INGRESSCOOKIE", Check: fieldName, Risk: option.Medium,

@@ -19,35 +19,38 @@ const DefaultPrefix = "nginx.ingress.kubernetes.io"
 // Values is what the annotations of one Ingress ask for, by feature. It is
 // comparable: equal values render equal bytes.
 type Values struct {
-	Redirect  Redirect
-	Proxy     Proxy
-	Rewrite   Rewrite
-	Alias     Alias
-	Errors    Errors
-	Headers   Headers
-	Logs      Logs
-	Cookie    Cookie
-	Access    Access
-	BasicAuth BasicAuth
-	ClientTLS ClientTLS
-	Auth      Auth
-	Canary    Canary
-	Affinity  Affinity
-	Balance   Balance
-	Protocol  Protocol
-	ProxySSL  ProxySSL
-	Mirror    Mirror
-	TLS       TLS
-	Limit     Limit
-	CORS      CORS
-	Tracing   Tracing
-	Snippet   Snippet
+	Redirect    Redirect
+	Proxy       Proxy
+	Rewrite     Rewrite
+	Alias       Alias
+	Errors      Errors
+	Headers     Headers
+	Logs        Logs
+	Cookie      Cookie
+	Access      Access
+	BasicAuth   BasicAuth
+	ClientTLS   ClientTLS
+	Auth        Auth
+	Canary      Canary
+	Affinity    Affinity
+	Balance     Balance
+	Protocol    Protocol
+	ProxySSL    ProxySSL
+	Mirror      Mirror
+	TLS         TLS
+	Limit       Limit
+	CORS        CORS
+	Tracing     Tracing
+	ModSecurity ModSecurity
+	Snippet     Snippet
 	// Invalid is set where a value is wrong: the Ingress's last good version is
 	// to stay in force.
 	Invalid bool
 	// Closed is set where an annotation restricts access in a way that is not
 	// in force: the Ingress's locations must not be served without it.
 	Closed bool
+	// Restricts is set where an annotation restricts access at all.
+	Restricts bool
 }
 
 // A Policy is what the cluster's operator lets annotations say. It is
@@ -69,6 +72,10 @@ func Parse(annotations map[string]string, prefix string, policy Policy) (Values,
 		}
 		r.Warn(name, "is not supported by this version and has no effect")
 	}
+	for full, text := range annotations {
+		name, ours := strings.CutPrefix(full, prefix+"/")
+		v.Restricts = v.Restricts || ours && text != "" && restricts(name)
+	}
 	for _, p := range r.Problems() {
 		if !p.Warning {
 			v.Invalid = true
@@ -84,29 +91,30 @@ func Docs() []option.Doc { return option.Docs(func(r *option.Reader) { read(r, P
 // read is the list of features.
 func read(r *option.Reader, policy Policy) Values {
 	return Values{
-		Redirect:  readRedirect(r),
-		Proxy:     readProxy(r),
-		Rewrite:   readRewrite(r),
-		Alias:     readAlias(r),
-		Errors:    readErrors(r),
-		Headers:   readHeaders(r),
-		Logs:      readLogs(r),
-		Cookie:    readCookie(r),
-		Access:    readAccess(r),
-		BasicAuth: readBasicAuth(r),
-		ClientTLS: readClientTLS(r),
-		Auth:      readAuth(r),
-		Canary:    readCanary(r),
-		Affinity:  readAffinity(r),
-		Balance:   readBalance(r),
-		Protocol:  readProtocol(r),
-		ProxySSL:  readProxySSL(r),
-		Mirror:    readMirror(r),
-		TLS:       readTLS(r),
-		Limit:     readLimit(r),
-		CORS:      readCORS(r),
-		Tracing:   readTracing(r),
-		Snippet:   readSnippet(r, policy.Snippets),
+		Redirect:    readRedirect(r),
+		Proxy:       readProxy(r),
+		Rewrite:     readRewrite(r),
+		Alias:       readAlias(r),
+		Errors:      readErrors(r),
+		Headers:     readHeaders(r),
+		Logs:        readLogs(r),
+		Cookie:      readCookie(r),
+		Access:      readAccess(r),
+		BasicAuth:   readBasicAuth(r),
+		ClientTLS:   readClientTLS(r),
+		Auth:        readAuth(r),
+		Canary:      readCanary(r),
+		Affinity:    readAffinity(r),
+		Balance:     readBalance(r),
+		Protocol:    readProtocol(r),
+		ProxySSL:    readProxySSL(r),
+		Mirror:      readMirror(r),
+		TLS:         readTLS(r),
+		Limit:       readLimit(r),
+		CORS:        readCORS(r),
+		Tracing:     readTracing(r),
+		ModSecurity: readModSecurity(r),
+		Snippet:     readSnippet(r, policy.Snippets),
 	}
 }
 
@@ -120,5 +128,5 @@ func restricts(name string) bool {
 	return strings.HasPrefix(name, "auth-") && name != "auth-realm" ||
 		strings.HasSuffix(name, "-source-range") || name == "satisfy" ||
 		slices.Contains(verifies, name) ||
-		name == "enable-modsecurity" || name == "enable-owasp-core-rules"
+		name == "enable-modsecurity" || name == "enable-owasp-core-rules" || name == "modsecurity-snippet"
 }

@@ -53,7 +53,7 @@ func authKeysOf(prefix string) authKeys {
 			Name: prefix + "url", Risk: option.High, DefaultDoc: "none", Check: authURL,
 			Doc: "The server that is asked, by a request of its own, whether a request may come in: 2xx lets it in, 401 and 403 are passed on, and anything else is a 500, as it is " +
 				"where the server does not answer. It gets the client's headers, no body, and X-Original-URL, X-Original-Method, X-Real-IP, X-Forwarded-For and X-Auth-Request-Redirect. " +
-				"The host is looked up by the controller; `$host` in its place is this nginx itself, asked for the request's host. Certificates of https servers are not verified.",
+				"The host is looked up by the controller; `$host` in its place is this nginx itself, asked for the request's host, and as if by the client: lists of addresses and limits see that. Certificates of https servers are not verified.",
 		},
 		method: option.Key[string]{
 			Name: prefix + "method", DefaultDoc: "`GET`", Check: authMethod,

@@ -40,7 +40,7 @@ var Algorithms = option.OneOf("round_robin", "ewma", "chash", "chashsubset", "st
 var (
 	loadBalance = option.Key[string]{
 		Name: "load-balance", Check: Algorithms, DefaultDoc: inConfigMap + " (`round_robin`)",
-		Doc: "How an endpoint is chosen: `round_robin`, one after the other, or `ewma`, of two by chance the one that has answered faster of late. The other values are taken and mean `round_robin`: upstream-hash-by and affinity say the same.",
+		Doc: "How an endpoint is chosen: `round_robin`, one after the other, or `ewma`, of two by chance the one that has answered faster of late. The other values are taken and mean `round_robin`: upstream-hash-by and affinity say the same. Another value is no reload; the first one, or none any more, is, unless metrics are on.",
 	}
 	upstreamHashBy = option.Key[option.List]{
 		Name: "upstream-hash-by", Check: HashKey, DefaultDoc: inConfigMap + " (none)", Risk: option.High,

@@ -22,7 +22,7 @@ var (
 var (
 	canary = option.Key[bool]{
 		Name: "canary", Check: option.Bool,
-		Doc: "Gives the Ingress a share of the requests of another one of its namespace with the same hosts and paths, whose annotations hold for them. An older canary of the same path goes before. Where the canary has no endpoints, the other one answers. Differs: a canary of another namespace than the Ingress beside it has no effect.",
+		Doc: "Gives the Ingress a share of the requests of another one of its namespace with the same hosts and paths, whose annotations hold for them, but that load-balance, upstream-hash-by and affinity are the canary's own. An older canary of the same path goes before. Where the canary has no endpoints, the other one answers. Differs: a canary of another namespace than the Ingress beside it has no effect.",
 	}
 	canaryByHeader = option.Key[string]{
 		Name: "canary-by-header", Check: fieldName, DefaultDoc: "none", Risk: option.Medium,

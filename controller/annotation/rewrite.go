@@ -15,7 +15,7 @@ type Rewrite struct {
 var (
 	useRegex = option.Key[bool]{
 		Name: "use-regex", Check: option.Bool,
-		Doc: "Takes the paths for regular expressions, with no regard to case, that a request's path has to begin with. This holds for all paths of the host then, those of other Ingresses too, and the longest is tried first; `sallyport.io/regex-scope: path` keeps it to the Ingress's own.",
+		Doc: "Takes the paths for regular expressions, with no regard to case, that a request's path has to begin with. This holds for all paths of the host then, those of other Ingresses too, and the longest is tried first; `sallyport.io/regex-scope: path` keeps it to the Ingress's own. A path that is no expression is left out; where its Ingress restricts access, what begins as it does, up to the first special character, answers 503, unless a longer path takes it.",
 	}
 	rewriteTarget = option.Key[option.List]{
 		Name: "rewrite-target", Check: option.PathTemplate, DefaultDoc: "the request's own path", Risk: option.Medium,

@@ -3,6 +3,7 @@ package annotation
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
@@ -13,7 +14,7 @@ type Snippet struct {
 	Location    option.List
 	Server      option.List
 	Auth        option.List // for the location that asks the auth server
-	ModSecurity string      // rules, for a file of their own
+	ModSecurity SecRules    // for a file of their own
 	Stream      option.List // Streams
 }
 
@@ -39,18 +40,25 @@ var (
 			"`proxy_connect_timeout` and `proxy_responses`. Ports are from 1024 on, and whose Ingress is the oldest has one. `proxy_pass` names a Service by its DNS name, of the Ingress's namespace unless " +
 			"the ConfigMap has `allow-cross-namespace-resources`." + snippetDoc,
 	}
-	modSecuritySnippet = option.Key[string]{
-		Name: "modsecurity-snippet", Check: secRules, DefaultDoc: "none", Risk: option.Critical,
-		Doc: "Rules of ModSecurity's own language, for the Ingress's locations." + snippetDoc,
+	modSecuritySnippet = option.Key[SecRules]{
+		Name: "modsecurity-snippet", Check: Rules, DefaultDoc: "none", Risk: option.Critical,
+		Doc: "Rules of ModSecurity's own language, for the Ingress's locations, where ModSecurity is on. They come before the recommended configuration and the " +
+			"OWASP Core Rule Set, and what they set counts. Nothing of them may read or write files, run programs, ask other machines, or keep anything from one request " +
+			"to the next; ids 200000 to 200999 and from 901000 are taken. `Include` knows the two files by which ingress-nginx named the recommended configuration and the " +
+			"OWASP Core Rule Set, and adds these. `\\\\`, `\\'` and `\\\"` mean what they mean between quotes of nginx.conf, into which ingress-nginx put the text; the quotes may stand alone." + snippetDoc,
 	}
 )
 
 func readSnippet(r *option.Reader, allowed bool) Snippet {
+	rules := snippetOf(r, modSecuritySnippet, allowed)
+	for _, name := range rules.Unused.All() {
+		r.Warn(modSecuritySnippet.Name, fmt.Sprintf("directive %s has no effect: where entries of logs go is not for rules to say", name))
+	}
 	return Snippet{
 		Location:    snippetOf(r, configurationSnippet, allowed),
 		Server:      snippetOf(r, serverSnippet, allowed),
 		Auth:        snippetOf(r, authSnippet, allowed),
-		ModSecurity: snippetOf(r, modSecuritySnippet, allowed),
+		ModSecurity: rules,
 		Stream:      snippetOf(r, streamSnippet, allowed),
 	}
 }
@@ -109,22 +117,55 @@ func printed(all []directive) []string {
 
 // snippetCheck accepts directives that are harmless in a place.
 func snippetCheck(in place) option.Check[option.List] {
+	return directivesCheck(func() checker { return checker{in: in, own: map[string]bool{}, seen: map[string]bool{}} }, func(checker) {})
+}
+
+// directivesCheck accepts directives that a checker finds harmless, and hands
+// the checker on then.
+func directivesCheck(begin func() checker, taken func(checker)) option.Check[option.List] {
 	return option.Check[option.List]{
 		Values: "nginx directives",
 		Parse: func(s string) (option.List, error) {
-			if len(s) > 16<<10 {
-				return "", fmt.Errorf("is longer than 16384 bytes")
+			c := begin()
+			if most := c.most(); len(s) > most {
+				return "", fmt.Errorf("is longer than %d bytes", most)
 			}
 			tree, err := parseDirectives(s)
 			if err != nil {
 				return "", err
 			}
-			c := checker{in: in, own: map[string]bool{}, seen: map[string]bool{}}
 			out, err := c.all(tree)
 			if err != nil {
 				return "", err
 			}
+			if err := writable(out); err != nil {
+				return "", err
+			}
+			taken(c)
 			return option.ListOf(printed(out)...), nil
 		},
 	}
+}
+
+// writable refuses what can't be written down as one word; see package template.
+func writable(all []directive) error {
+	for _, d := range all {
+		for _, word := range d.words {
+			if strings.HasSuffix(word, `\`) || strings.ContainsFunc(word, unicode.IsControl) {
+				return fmt.Errorf("directive %.60q: %.60q ends in a backslash, or has a control character", d.words[0], word)
+			}
+		}
+		if err := writable(d.block); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// most is how long a snippet may be, in bytes: a map may have many entries.
+func (c *checker) most() int {
+	if c.in == inHTTP {
+		return 256 << 10
+	}
+	return 16 << 10
 }

@@ -3,8 +3,10 @@ package annotation
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
@@ -17,13 +19,20 @@ const (
 	inServer
 	inAuth
 	inIf // of a location or a server
+	// The ConfigMap's alone.
+	inMain
+	inHTTP
+	inOwnServer // a server that a snippet adds
 )
 
 // A checker finds the directives of one snippet harmless, or not.
 type checker struct {
-	in   place
-	own  map[string]bool // variables that it has set
-	seen map[string]bool // directives that nginx takes once
+	in  place
+	own map[string]bool // variables that it has set
+	// zones are those that it may count in: the directive that uses each, by name.
+	zones   map[string]string
+	seen    map[string]bool // directives that nginx takes once
+	general bool            // the ConfigMap's, which may use what databases of addresses say
 	// decoded says that variables with line breaks in them do no harm here.
 	decoded bool
 }
@@ -52,12 +61,15 @@ func (c *checker) all(tree []directive) ([]directive, error) {
 
 func (c *checker) one(d directive) ([]directive, error) {
 	name, args := d.words[0], d.words[1:]
-	if name == "if" && d.block != nil && c.in&(inLocation|inServer) != 0 {
+	if name == "if" && d.block != nil && c.in&(inLocation|inServer|inOwnServer) != 0 {
 		return c.condition(args, d.block)
 	}
+	if d.block != nil {
+		return c.block(name, args, d.block)
+	}
 	r, ok := rules[name]
-	if !ok || r.in&c.in == 0 || d.block != nil {
-		return nil, fmt.Errorf("directive %.60q is not one of those that are known to be harmless here", name)
+	if !ok || r.in&c.in == 0 {
+		return nil, unknown(name)
 	}
 	if c.seen[name] && !r.many {
 		return nil, fmt.Errorf("directive %s stands there twice", name)
@@ -83,7 +95,7 @@ func (c *checker) condition(args []string, block []directive) ([]directive, erro
 	if len(parts) != 1 && len(parts) != 3 {
 		return nil, fmt.Errorf("directive if: the condition is neither ($variable) nor ($variable operator text)")
 	}
-	decoded := checker{own: c.own, decoded: true} // it is compared, and goes nowhere
+	decoded := checker{own: c.own, general: c.general, decoded: true} // it is compared, and goes nowhere
 	variable, err := decoded.variables(parts[0])
 	if variable = strings.NewReplacer("{", "", "}", "").Replace(variable); err != nil || !comparedVariable.MatchString(variable) {
 		return nil, fmt.Errorf("directive if: %.60q is not a variable that may be compared", parts[0])
@@ -96,7 +108,7 @@ func (c *checker) condition(args []string, block []directive) ([]directive, erro
 		}
 		words = []string{"if", "(" + variable, parts[1], value, ")"}
 	}
-	inner := checker{in: inIf, own: c.own, seen: map[string]bool{}}
+	inner := checker{in: inIf, own: c.own, general: c.general, seen: map[string]bool{}}
 	checked, err := inner.all(block)
 	if err != nil {
 		return nil, err
@@ -130,17 +142,22 @@ func (c *checker) operand(operator, value string) (string, error) {
 		}
 		return value, nil
 	case "~", "~*", "!~", "!~*":
-		return value, harmlessRegex(value)
+		return value, HarmlessRegex(value)
 	}
 	return "", fmt.Errorf("%.20q is not an operator that may be used", operator)
 }
 
-// harmlessRegex holds an expression to what Go, which takes no time of its
+// HarmlessRegex holds an expression to what Go, which takes no time of its
 // own, compiles as well, and to groups that don't nest: nginx has copied
-// overlapping captures beyond their memory (CVE-2026-9256).
-func harmlessRegex(text string) error {
-	if _, err := regexp.Compile(text); err != nil || len(text) > 500 {
+// overlapping captures beyond their memory (CVE-2026-9256). A group with a name
+// would set the variable of that name, which may be one of ours.
+func HarmlessRegex(text string) error {
+	re, err := regexp.Compile(text)
+	if err != nil || text == "" || len(text) > 500 || strings.ContainsFunc(text, unicode.IsControl) {
 		return fmt.Errorf("%.60q is not a regular expression that may be used", text)
+	}
+	if slices.ContainsFunc(re.SubexpNames(), func(name string) bool { return name != "" }) {
+		return fmt.Errorf("%.60q has a group with a name", text)
 	}
 	depth := 0
 	for i := 0; i < len(text); i++ {
@@ -183,7 +200,7 @@ func (c *checker) variables(text string) (string, error) {
 		switch {
 		case c.own[name]:
 			return "${" + ownPrefix + name + "}"
-		case known.MatchString(name), c.decoded && unescaped.MatchString(name):
+		case known.MatchString(name), c.general && IsGeoVariable(name), c.decoded && unescaped.MatchString(name):
 			if len(name) == 1 {
 				return "$" + name
 			}

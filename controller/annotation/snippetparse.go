@@ -99,6 +99,9 @@ func (s *scanner) escape(b *strings.Builder) {
 	s.at++
 }
 
+// mostDepth is that of a location's if in a server.
+const mostDepth = 3
+
 // parseDirectives reads all of a text.
 func parseDirectives(text string) ([]directive, error) {
 	s := &scanner{text: text}
@@ -122,8 +125,8 @@ func (s *scanner) directives(depth int) ([]directive, error) {
 		case mark == ';' && len(words) > 0:
 			all = append(all, directive{words: words})
 			words = nil
-		case mark == '{' && len(words) > 0 && depth == 0:
-			block, err := s.directives(1)
+		case mark == '{' && len(words) > 0 && depth < mostDepth:
+			block, err := s.directives(depth + 1)
 			if err != nil {
 				return nil, err
 			}

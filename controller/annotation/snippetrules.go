@@ -27,33 +27,45 @@ var (
 
 // rules are all directives that are known to be harmless.
 var rules = map[string]rule{
-	"add_header":              many(inLocation|inServer, addHeader),
-	"more_set_headers":        many(inLocation|inServer, nil),
-	"more_clear_headers":      many(inLocation|inServer, nil),
+	"add_header":              many(inLocation|inServer|inOwnServer|inHTTP, addHeader),
+	"more_set_headers":        many(inLocation|inServer|inOwnServer|inHTTP, nil),
+	"more_clear_headers":      many(inLocation|inServer|inOwnServer|inHTTP, nil),
 	"proxy_set_header":        many(everywhere, proxySetHeader),
-	"proxy_hide_header":       many(inLocation|inServer, oneHeader),
-	"set":                     many(everywhere|inIf, setVariable),
-	"return":                  many(inLocation|inServer|inIf, answer),
-	"rewrite":                 many(inLocation|inServer|inIf, rewriteURI),
-	"allow":                   many(inLocation|inServer, addresses),
-	"deny":                    many(inLocation|inServer, addresses),
+	"proxy_hide_header":       many(inLocation|inServer|inOwnServer|inHTTP, oneHeader),
+	"set":                     many(everywhere|inOwnServer|inIf, setVariable),
+	"return":                  many(inLocation|inServer|inOwnServer|inIf, answer),
+	"rewrite":                 many(inLocation|inServer|inOwnServer|inIf, rewriteURI),
+	"allow":                   many(inLocation|inServer|inOwnServer, addresses),
+	"deny":                    many(inLocation|inServer|inOwnServer, addresses),
 	"error_page":              many(inLocation, replacedStatus),
 	"sub_filter":              many(inLocation, twoTexts),
 	"sub_filter_once":         once(inLocation, checked(option.OneOf("on", "off"))),
-	"expires":                 once(inLocation|inServer, checked(option.Pattern(`off|max|epoch|-?[0-9]{1,8}[smhd]?`, "a time, off, max or epoch"))),
-	"etag":                    once(inLocation|inServer, checked(option.OneOf("on", "off"))),
+	"expires":                 once(inLocation|inServer|inOwnServer, checked(option.Pattern(`off|max|epoch|-?[0-9]{1,8}[smhd]?`, "a time, off, max or epoch"))),
+	"etag":                    once(inLocation|inServer|inOwnServer, checked(option.OneOf("on", "off"))),
 	"gzip":                    once(inLocation|inServer, checked(option.OneOf("on", "off"))),
 	"gzip_vary":               once(inLocation|inServer, checked(option.OneOf("on", "off"))),
 	"gzip_comp_level":         once(inLocation|inServer, checked(option.Int(1, 9))),
 	"gzip_min_length":         once(inLocation|inServer, checked(option.Int(0, 1<<30))),
 	"gzip_types":              once(inLocation|inServer, types),
-	"charset":                 once(inLocation|inServer, checked(option.OneOf("utf-8", "iso-8859-1", "off"))),
-	"default_type":            once(inLocation|inServer, checked(mediaTypes)),
+	"charset":                 once(inLocation|inServer|inOwnServer, checked(option.OneOf("utf-8", "iso-8859-1", "off"))),
+	"default_type":            once(inLocation|inServer|inOwnServer, checked(mediaTypes)),
 	"client_max_body_size":    once(inServer, checked(snippetSize)),
 	"proxy_connect_timeout":   once(inServer|inAuth, checked(snippetTime)),
 	"proxy_send_timeout":      once(inServer|inAuth, checked(snippetTime)),
 	"proxy_read_timeout":      once(inServer|inAuth, checked(snippetTime)),
 	"proxy_buffering":         once(inServer, checked(option.OneOf("on", "off"))),
+	"limit_req_zone":          many(inHTTP, zone("limit_req", true)),
+	"limit_conn_zone":         many(inHTTP, zone("limit_conn", false)),
+	"limit_req":               many(inLocation|inServer|inOwnServer, limitRequests),
+	"limit_conn":              many(inLocation|inServer|inOwnServer, limitInZone),
+	"listen":                  many(inOwnServer, listen),
+	"server_name":             once(inOwnServer, serverNames),
+	"worker_priority":         once(inMain, checked(option.Int(-20, 19))),
+	"pcre_jit":                once(inMain, checked(option.OneOf("on", "off"))),
+	"timer_resolution":        once(inMain, checked(snippetTime)),
+	"worker_rlimit_core":      once(inMain, checked(snippetSize)),
+	"thread_pool":             many(inMain, threads),
+	"env":                     many(inMain, checked(option.Pattern(`[A-Z_][A-Z0-9_]*`, "a variable's name"))),
 	"proxy_request_buffering": once(inServer, checked(option.OneOf("on", "off"))),
 }
 
@@ -125,7 +137,7 @@ func rewriteURI(c *checker, args []string) ([]string, error) {
 	if len(args) != 3 || !slices.Contains([]string{"last", "break", "redirect", "permanent"}, args[2]) {
 		return nil, fmt.Errorf("takes an expression, a replacement, and last, break, redirect or permanent where wanted")
 	}
-	if err := harmlessRegex(args[0]); err != nil {
+	if err := HarmlessRegex(args[0]); err != nil {
 		return nil, err
 	}
 	if strings.Contains(args[1], "?") {

@@ -24,8 +24,10 @@ import (
 // does.
 func (t *task) auth(s *site) {
 	a, key := s.values.Auth, "auth-url"
+	snippet := s.values.Snippet.Auth
 	if a.URL.Scheme == "" && !a.NotGlobal {
 		a, key = t.result.Config.Settings.GlobalAuth, "enable-global-auth"
+		snippet = option.ListOf(append(t.result.Config.Settings.GlobalAuthSnippet.All(), snippet.All()...)...)
 	}
 	if a.URL.Scheme == "" || t.open(s.slot) {
 		return
@@ -40,12 +42,12 @@ func (t *task) auth(s *site) {
 	}
 	set, err := t.authHeaders(s, a.Set)
 	if err != nil {
-		t.closed(s, "auth-proxy-set-headers", err.Error())
+		t.closedBy(s, "auth-proxy-set-headers", err)
 		return
 	}
 	data.Set = set
-	if err := authSnippet(s, &data); err != nil {
-		t.closed(s, "auth-snippet", err.Error())
+	if err := authSnippet(snippet, &data); err != nil {
+		t.closedAs(s, "auth-snippet", err.Error(), model.Wrong)
 		return
 	}
 	if a.Signin != "" && !hasParam(a.Signin, a.Param) {
@@ -193,9 +195,9 @@ func (t *task) authTimes(s *site, data *model.Auth) {
 
 // authSnippet takes the headers out of the directives for the location that
 // asks. There is no such location, so others have no place.
-func authSnippet(s *site, data *model.Auth) error {
+func authSnippet(snippet option.List, data *model.Auth) error {
 	all := data.Set.All()
-	for _, words := range annotation.Directives(s.values.Snippet.Auth) {
+	for _, words := range annotation.Directives(snippet) {
 		if len(words) != 3 || words[0] != "proxy_set_header" {
 			return fmt.Errorf("has a directive other than proxy_set_header, for which there is no place: %.40q", words)
 		}

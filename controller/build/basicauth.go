@@ -24,17 +24,17 @@ func (t *task) basicAuth(s *site) {
 		return
 	}
 	if a.Secret == "" {
-		t.closed(s, "auth-type", "has no auth-secret beside it")
+		t.closedAs(s, "auth-type", "has no auth-secret beside it", model.Wrong)
 		return
 	}
 	secret, err := t.secretOf(s.claim.ingress, a.Secret)
 	if err != nil {
-		t.closed(s, "auth-secret", err.Error())
+		t.closedBy(s, "auth-secret", err)
 		return
 	}
 	lines, err := linesOf(secret, a.Map)
 	if err != nil {
-		t.closed(s, "auth-secret", fmt.Sprintf("Secret %s/%s %v", secret.Namespace, secret.Name, err))
+		t.closedBy(s, "auth-secret", fmt.Errorf("the Secret %s/%s %w", secret.Namespace, secret.Name, err))
 		return
 	}
 	parse := basicUser
@@ -43,11 +43,11 @@ func (t *task) basicAuth(s *site) {
 	}
 	users, wrong := parseUsers(lines, parse)
 	if wrong > 0 {
-		t.problem(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/auth-secret",
-			fmt.Sprintf("Secret %s/%s has %d lines that are no user of %s authentication and its realm, or are there twice; they are left out", secret.Namespace, secret.Name, wrong, a.Type))
+		t.elsewhere(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/auth-secret",
+			fmt.Errorf("the Secret %s/%s has %d lines that are no user of %s authentication and its realm, or are there twice; they are left out", secret.Namespace, secret.Name, wrong, a.Type), "")
 	}
 	if len(users) == 0 {
-		t.closed(s, "auth-secret", fmt.Sprintf("Secret %s/%s has no user", secret.Namespace, secret.Name))
+		t.closedBy(s, "auth-secret", fmt.Errorf("the Secret %s/%s has no user", secret.Namespace, secret.Name))
 		return
 	}
 	if a.Type == "digest" {

@@ -8,6 +8,8 @@ package build
 
 import (
 	"cmp"
+	"errors"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,8 +38,14 @@ type Options struct {
 	StrictPaths        bool
 	Passthrough        bool // TLS of some hosts may go to their Services unopened
 	Metrics            bool
+	Brotli             bool // nginx has that module
+	GeoIP              GeoIP
+	ModSecurity        bool // nginx has its module
+	CoreRules          bool // the OWASP Core Rule Set is there
 	Listen             model.Listen
 	HealthPort         int       // of /healthz; not nginx's
+	WebhookPort        int       // of the admission webhook; 0: none
+	OpenFiles          int       // that a process of nginx's may have; 0: any number
 	NoStreams          bool      // nginx has no stream module
 	TCPServices        store.Key // ConfigMaps
 	UDPServices        store.Key
@@ -68,6 +76,7 @@ type Builder struct {
 	annotations map[*networkingv1.Ingress]parsedAnnotations
 	secrets     map[store.Key]parsedSecret
 	settings    parsedSettings
+	good        map[string]string // of the ConfigMap's keys: the last values that were right
 	quarantine  quarantine
 	policy      annotation.Policy // under which annotations were read
 }
@@ -97,7 +106,13 @@ func New(o Options) *Builder {
 
 // Build builds.
 func (b *Builder) Build(s *store.Snapshot) *Result {
-	t := &task{
+	t := b.task(s)
+	t.run()
+	return t.result
+}
+
+func (b *Builder) task(s *store.Snapshot) *task {
+	return &task{
 		Builder: b,
 		s:       s,
 		result: &Result{
@@ -117,20 +132,24 @@ func (b *Builder) Build(s *store.Snapshot) *Result {
 		hosts: map[string]*host{},
 		used:  map[store.Key]bool{},
 	}
+}
+
+func (t *task) run() {
 	t.readProblems()
 	t.readSettings()
+	t.httpRules()
 	t.host("")
 	for _, ing := range t.ingresses() {
 		t.ingress(ing)
 	}
 	t.certificates()
 	t.servers()
+	t.shareRules()
 	t.streams()
 	t.wanted()
-	b.forget(t)
+	t.forget(t)
 	slices.SortFunc(t.result.Problems, compareProblems)
 	t.result.Problems = slices.Compact(t.result.Problems)
-	return t.result
 }
 
 // A task is one call of Build.
@@ -143,12 +162,32 @@ type task struct {
 	// namings are what Ingresses say of hosts' names, oldest first.
 	namings []naming
 	birds   []bird // of canary Ingresses, oldest first
+	judges  bool   // one Ingress, which is last whatever its age
 	// snippets are what Ingresses say of the stream block, oldest first.
 	snippets []written
 }
 
 func (t *task) problem(o model.Object, field, reason string) {
-	t.result.Problems = append(t.result.Problems, model.Problem{Object: o, Field: field, Reason: reason})
+	t.weigh(o, field, reason, model.Remark)
+}
+
+// wrong is a problem for which the object should not have been stored.
+func (t *task) wrong(o model.Object, field, reason string) {
+	t.weigh(o, field, reason, model.Wrong)
+}
+
+// elsewhere is a problem with what an Ingress refers to; the fault is its own
+// where it may not refer to that.
+func (t *task) elsewhere(o model.Object, field string, err error, consequence string) {
+	weight := model.Elsewhere
+	if errors.Is(err, errOtherNamespace) {
+		weight = model.Wrong
+	}
+	t.weigh(o, field, err.Error()+consequence, weight)
+}
+
+func (t *task) weigh(o model.Object, field, reason string, weight model.Weight) {
+	t.result.Problems = append(t.result.Problems, model.Problem{Object: o, Field: field, Reason: reason, Weight: weight})
 }
 
 func (t *task) readProblems() {
@@ -167,15 +206,7 @@ func (t *task) readSettings() {
 	}
 	p := &t.Builder.settings
 	if !p.read || p.from != configMap {
-		var data map[string]string
-		if configMap != nil {
-			data = configMap.Data
-		}
-		*p = parsedSettings{read: true, from: configMap}
-		p.settings, p.problems = settings.Parse(data)
-		p.settings.Listen = t.o.Listen
-		p.settings.Metrics = t.o.Metrics
-		p.settings.StrictPaths = t.o.StrictPaths
+		*p = t.keepGood(configMap, t.o.parseSettings(configMap))
 	}
 	for _, problem := range p.problems {
 		t.problem(object, "data."+problem.Key, problem.Reason)
@@ -184,6 +215,54 @@ func (t *task) readSettings() {
 		t.policy = p.settings.Annotations
 		clear(t.annotations) // they were read under another
 	}
+	t.named(object)
+	t.syslog(object)
+	t.modules(object)
+	t.geoIP(object)
+}
+
+// keepGood lets the last good value of a key stay in force where the present one
+// is wrong. Where there is none, the wrong one is left to its area: keys that
+// restrict access then close what they were to guard.
+func (b *Builder) keepGood(from *corev1.ConfigMap, p parsedSettings) parsedSettings {
+	if from == nil || len(from.Data) == 0 {
+		b.good = nil
+		return p
+	}
+	data, good := maps.Clone(from.Data), maps.Clone(from.Data)
+	kept := false
+	for i, problem := range p.problems {
+		if problem.Warning {
+			continue
+		}
+		value, ok := b.good[problem.Key]
+		if !ok {
+			delete(good, problem.Key)
+			continue
+		}
+		data[problem.Key], good[problem.Key], kept = value, value, true
+		p.problems[i].Reason += "; its last good value stays in force"
+	}
+	b.good = good
+	if kept {
+		again := *from
+		again.Data = data
+		p.settings = b.o.parseSettings(&again).settings
+	}
+	return p
+}
+
+func (o *Options) parseSettings(from *corev1.ConfigMap) parsedSettings {
+	p := parsedSettings{read: true, from: from}
+	var data map[string]string
+	if from != nil {
+		data = from.Data
+	}
+	p.settings, p.problems = settings.Parse(data)
+	p.settings.Listen = o.Listen
+	p.settings.Metrics = o.Metrics
+	p.settings.StrictPaths = o.StrictPaths
+	return p
 }
 
 // ingresses are ours, oldest first: what they claim first is theirs.
@@ -220,7 +299,11 @@ func (t *task) annotationsOf(ing *networkingv1.Ingress) annotation.Values {
 	p.used = t
 	t.annotations[ing] = p
 	for _, problem := range p.problems {
-		t.problem(objectOf(ing), problem.Key, problem.Reason)
+		weight := model.Wrong
+		if problem.Warning {
+			weight = model.Remark
+		}
+		t.weigh(objectOf(ing), problem.Key, problem.Reason, weight)
 	}
 	return p.values
 }

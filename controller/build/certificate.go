@@ -133,9 +133,9 @@ func (t *task) certify(host string, ing *networkingv1.Ingress) bool {
 		t.result.Config.Hosts[host] = ""
 		switch {
 		case p.err != nil:
-			t.problem(objectOf(ing), field, fmt.Sprintf("Secret %s/%s %s; the default certificate is served", ing.Namespace, section.SecretName, p.err))
+			t.elsewhere(objectOf(ing), field, fmt.Errorf("the Secret %s/%s %w", ing.Namespace, section.SecretName, p.err), "; the default certificate is served")
 		case !valid(p.leaf, host):
-			t.problem(objectOf(ing), field, fmt.Sprintf("the certificate in Secret %s/%s is not for host %q; the default certificate is served", ing.Namespace, section.SecretName, host))
+			t.elsewhere(objectOf(ing), field, fmt.Errorf("the certificate in Secret %s/%s is not for host %q", ing.Namespace, section.SecretName, host), "; the default certificate is served")
 		default:
 			t.serve(host, p)
 		}

@@ -76,7 +76,7 @@ func (t *task) clientTLS(h *host, server *model.Server) {
 
 // shut closes a location that was made already.
 func (t *task) shut(l *model.Location, a asker) {
-	t.problem(objectOf(a.ingress), t.o.AnnotationsPrefix+"/auth-tls-secret", a.err.Error()+"; its locations answer 503")
+	t.elsewhere(objectOf(a.ingress), t.o.AnnotationsPrefix+"/auth-tls-secret", a.err, "; its locations answer 503")
 	delete(t.result.Config.Routes, l.Route)
 	*l = model.Location{
 		Path: l.Path, Match: l.Match, Owner: l.Owner, Return: 503,

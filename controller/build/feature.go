@@ -40,6 +40,7 @@ var features = []func(*task, *site){
 	(*task).logs,
 	(*task).cookie,
 	(*task).tracing,
+	(*task).modSecurity,
 	(*task).errors,
 }
 
@@ -53,9 +54,19 @@ var serverFeatures = []func(*task, *host, *model.Server){
 	(*task).serverSnippet,
 }
 
+const closing = "; the location answers 503"
+
 // closed makes the site answer 503 for a reason that its Ingress is told.
-func (t *task) closed(s *site, key, reason string) {
-	t.problem(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/"+key, reason+"; the location answers 503")
+func (t *task) closed(s *site, key, reason string) { t.closedAs(s, key, reason, model.Remark) }
+
+func (t *task) closedAs(s *site, key, reason string, weight model.Weight) {
+	t.weigh(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/"+key, reason+closing, weight)
+	s.location.Return = 503
+}
+
+// closedBy does that for what the Ingress refers to.
+func (t *task) closedBy(s *site, key string, err error) {
+	t.elsewhere(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/"+key, err, closing)
 	s.location.Return = 503
 }
 

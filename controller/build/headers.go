@@ -11,18 +11,20 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
-// headers sets what endpoints see, which is structure, and what clients see,
-// which is data.
+// headers sets what endpoints and clients see.
 func (t *task) headers(s *site) {
 	h := s.values.Headers
-	s.location.UpstreamHost = vhost(h.Vhost, s.route)
+	if h.Vhost != "" {
+		s.route.Vhost = vhost(h.Vhost, s.route)
+		s.location.Phases.Rewrite = true
+	}
 	s.location.Connection = h.Connection
 	if h.Custom == "" {
 		return
 	}
-	list, reason := t.customHeaders(s, h.Custom)
-	if reason != "" {
-		t.problem(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/custom-headers", reason)
+	list, err := t.customHeaders(s, h.Custom)
+	if err != nil {
+		t.elsewhere(objectOf(s.claim.ingress), t.o.AnnotationsPrefix+"/custom-headers", err, "")
 	}
 	if list != "" {
 		s.route.Headers = list
@@ -38,20 +40,20 @@ func vhost(text string, r *model.Route) string {
 }
 
 // customHeaders are names and values in turn, and what is wrong with others.
-func (t *task) customHeaders(s *site, reference string) (list option.List, reason string) {
+func (t *task) customHeaders(s *site, reference string) (list option.List, err error) {
 	key := store.Key{Namespace: s.claim.ingress.Namespace, Name: reference}
 	if namespace, name, ok := strings.Cut(reference, "/"); ok {
 		key = store.Key{Namespace: namespace, Name: name}
 	}
 	if key.Namespace != s.claim.ingress.Namespace && !t.result.Config.Settings.AllowCrossNamespace {
-		return "", fmt.Sprintf("ConfigMap %s is of another namespace, which the ConfigMap key allow-cross-namespace-resources does not allow", key)
+		return "", fmt.Errorf("names ConfigMap %s, which %w", key, errOtherNamespace)
 	}
 	if !slices.Contains(t.result.Wanted.ConfigMaps, key) {
 		t.result.Wanted.ConfigMaps = append(t.result.Wanted.ConfigMaps, key)
 	}
 	from := t.s.ConfigMaps[key]
 	if from == nil {
-		return "", fmt.Sprintf("ConfigMap %s does not exist, or may not be read", key)
+		return "", fmt.Errorf("ConfigMap %s %w", key, errMissing)
 	}
 	allowed := t.result.Config.Settings.AllowedResponseHeaders.All()
 	var texts []string
@@ -59,14 +61,14 @@ func (t *task) customHeaders(s *site, reference string) (list option.List, reaso
 		value := strings.TrimSpace(from.Data[name])
 		switch {
 		case !slices.Contains(allowed, strings.ToLower(name)):
-			reason = fmt.Sprintf("header %.80q of ConfigMap %s is not in the ConfigMap key global-allowed-response-headers; it is left out", name, key)
+			err = fmt.Errorf("header %.80q of ConfigMap %s is not in the ConfigMap key global-allowed-response-headers; it is left out", name, key)
 		case !plainValue(value):
-			reason = fmt.Sprintf("header %.80q of ConfigMap %s has an empty value, one longer than %d bytes, or control characters; it is left out", name, key, maxHeader)
+			err = fmt.Errorf("header %.80q of ConfigMap %s has an empty value, one longer than %d bytes, or control characters; it is left out", name, key, maxHeader)
 		default:
 			texts = append(texts, name, value)
 		}
 	}
-	return option.ListOf(texts...), reason
+	return option.ListOf(texts...), err
 }
 
 // maxHeader is the most bytes of one header, many times those of a long policy.

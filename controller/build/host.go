@@ -28,6 +28,8 @@ type host struct {
 	www     string
 	// first are the plain paths that come before the host's expressions.
 	first map[string]bool
+	// refused are paths that can't be served, of Ingresses that restrict access.
+	refused []*claim
 }
 
 // A slot is one place in nginx's choice of a location.
@@ -48,6 +50,7 @@ type claim struct {
 	derived bool
 	canary  *claim
 	rest    bool // what no path of the host takes
+	rank    int  // among expressions, where not 0, in the place of its length
 }
 
 func (t *task) host(name string) *host {

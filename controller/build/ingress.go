@@ -20,7 +20,7 @@ func (t *task) ingress(current *networkingv1.Ingress) {
 		return
 	}
 	if t.o.DisableCatchAll && catchesAll(ing) {
-		t.problem(objectOf(ing), "spec", "takes the requests of all hosts, which --disable-catch-all forbids")
+		t.wrong(objectOf(ing), "spec", "takes the requests of all hosts, which --disable-catch-all forbids")
 		return
 	}
 	values := t.annotationsOf(ing)
@@ -77,14 +77,14 @@ func (t *task) fallbackOf(h *host, c *claim) {
 	case h.fallback == nil:
 		h.fallback = c
 	default:
-		t.problem(objectOf(c.ingress), "spec.defaultBackend", fmt.Sprintf("host %q has that of Ingress %s already, which is older", h.name, name(h.fallback.ingress)))
+		t.problem(objectOf(c.ingress), "spec.defaultBackend", fmt.Sprintf("host %q has that of Ingress %s already%s", h.name, name(h.fallback.ingress), t.older()))
 	}
 }
 
 func (t *task) rule(ing *networkingv1.Ingress, values annotation.Values, fallback *claim, rule networkingv1.IngressRule, field string) {
 	name, err := parseHost(rule.Host)
 	if err != nil {
-		t.problem(objectOf(ing), field+".host", err.Error())
+		t.wrong(objectOf(ing), field+".host", err.Error())
 		return
 	}
 	if values.Canary.Enabled {
@@ -115,7 +115,8 @@ func (t *task) rule(ing *networkingv1.Ingress, values annotation.Values, fallbac
 func (t *task) path(h *host, ing *networkingv1.Ingress, values annotation.Values, p networkingv1.HTTPIngressPath, field string) {
 	path, err := parsePath(p.Path)
 	if err != nil {
-		t.problem(objectOf(ing), field+".path", err.Error())
+		t.wrong(objectOf(ing), field+".path", err.Error())
+		t.refuse(h, &claim{ingress: ing, values: values, path: p.Path})
 		return
 	}
 	kind := networkingv1.PathTypeImplementationSpecific
@@ -126,7 +127,13 @@ func (t *task) path(h *host, ing *networkingv1.Ingress, values annotation.Values
 	}
 	wanted, err := placesOf(kind, path, t.o.StrictPaths)
 	if err != nil {
-		t.problem(objectOf(ing), field+".pathType", err.Error())
+		t.wrong(objectOf(ing), field+".pathType", err.Error())
+		t.refuse(h, &claim{ingress: ing, values: values, path: path})
+		return
+	}
+	if err := t.literal(kind, path); err != nil {
+		t.wrong(objectOf(ing), field+".path", err.Error())
+		t.refuse(h, &claim{ingress: ing, values: values, path: path})
 		return
 	}
 	if reason := unreachable(path, t.o.StrictPaths); reason != "" {
@@ -138,7 +145,7 @@ func (t *task) path(h *host, ing *networkingv1.Ingress, values annotation.Values
 		part := *c
 		part.derived = place.derived
 		if earlier := h.claim(place.slot, &part); earlier != nil && !part.derived {
-			t.problem(objectOf(ing), field, taken(h.name, path, ing, earlier.ingress))
+			t.wrong(objectOf(ing), field, t.taken(h.name, path, ing, earlier.ingress))
 			return
 		}
 	}
@@ -156,11 +163,19 @@ func unreachable(path string, strict bool) string {
 }
 
 // taken says why a path is not its Ingress's.
-func taken(host, path string, ing, by *networkingv1.Ingress) string {
+func (t *task) taken(host, path string, ing, by *networkingv1.Ingress) string {
 	if ing == by {
 		return fmt.Sprintf("path %q of host %q is in this Ingress twice; the first counts", path, host)
 	}
-	return fmt.Sprintf("path %q of host %q belongs to Ingress %s already, which is older", path, host, name(by))
+	return fmt.Sprintf("path %q of host %q belongs to Ingress %s already%s", path, host, name(by), t.older())
+}
+
+// older is why the other has it.
+func (t *task) older() string {
+	if t.judges {
+		return ""
+	}
+	return ", which is older"
 }
 
 func name(ing *networkingv1.Ingress) string { return ing.Namespace + "/" + ing.Name }
@@ -184,6 +199,23 @@ func parsePath(path string) (string, error) {
 		return "", fmt.Errorf("%.80q has a control character", path)
 	}
 	return path, nil
+}
+
+// literal says why a path can't be one that stands for itself, by the rule of
+// strict-validate-path-type: what looks like an expression has to be called
+// ImplementationSpecific.
+func (t *task) literal(kind networkingv1.PathType, path string) error {
+	if kind == networkingv1.PathTypeImplementationSpecific || !t.result.Config.Settings.StrictPathTypes {
+		return nil
+	}
+	if i := strings.IndexFunc(path, func(c rune) bool { return !plain(c) }); i >= 0 {
+		return fmt.Errorf("%.80q can't be used with pathType %s, for which strict-validate-path-type takes letters, digits and any of -._~/ alone", path, kind)
+	}
+	return nil
+}
+
+func plain(c rune) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-._~/", c)
 }
 
 // A place is a slot that a path means. A derived one gives way to a path that

@@ -43,7 +43,7 @@ func (t *task) reference(s *site, text string) (store.Key, error) {
 		return store.Key{Namespace: own, Name: text}, nil
 	}
 	if namespace != own && !t.result.Config.Settings.AllowCrossNamespace {
-		return store.Key{}, fmt.Errorf("%s is of another namespace, which allow-cross-namespace-resources forbids", text)
+		return store.Key{}, fmt.Errorf("%s %w", text, errOtherNamespace)
 	}
 	return store.Key{Namespace: namespace, Name: name}, nil
 }
@@ -74,20 +74,20 @@ func (t *task) fastcgi(s *site) option.List {
 	field := t.o.AnnotationsPrefix + "/fastcgi-params-configmap"
 	key, err := t.reference(s, text)
 	if err != nil {
-		t.problem(objectOf(s.claim.ingress), field, err.Error())
+		t.elsewhere(objectOf(s.claim.ingress), field, err, "")
 		return ""
 	}
 	t.result.Wanted.ConfigMaps = append(t.result.Wanted.ConfigMaps, key)
 	configMap := t.s.ConfigMaps[key]
 	if configMap == nil {
-		t.problem(objectOf(s.claim.ingress), field, fmt.Sprintf("ConfigMap %s does not exist, or may not be read; the usual parameters are passed", key))
+		t.elsewhere(objectOf(s.claim.ingress), field, fmt.Errorf("ConfigMap %s %w", key, errMissing), "; the usual parameters are passed")
 		return ""
 	}
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(configMap.Data)) {
 		value := configMap.Data[name]
 		if err := checkParam(name, value); err != nil {
-			t.problem(objectOf(s.claim.ingress), field, fmt.Sprintf("ConfigMap %s: %v", key, err))
+			t.elsewhere(objectOf(s.claim.ingress), field, fmt.Errorf("ConfigMap %s: %w", key, err), "")
 			continue
 		}
 		all = append(all, name+"="+value)

@@ -21,7 +21,7 @@ func (t *task) proxySSL(s *site) {
 	if want.Secret != "" {
 		pair, own, err := t.upstreamSecret(s, want.Secret)
 		if err != nil {
-			t.closed(s, "proxy-ssl-secret", err.Error())
+			t.closedBy(s, "proxy-ssl-secret", err)
 			return
 		}
 		ca = own

@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,13 +23,14 @@ func (c *claim) expressive() bool {
 func (t *task) expressions(h *host, fallback *claim) {
 	all := false
 	some := false
-	for _, c := range h.slots {
+	for _, c := range slices.Concat(slices.Collect(maps.Values(h.slots)), h.refused) {
 		if c.ingress != nil && !c.rest && c.expressive() {
 			some = true
 			all = all || !c.values.Rewrite.Own
 		}
 	}
 	if !some {
+		h.shut(model.MatchPrefix)
 		return
 	}
 	old := h.slots
@@ -43,6 +45,7 @@ func (t *task) expressions(h *host, fallback *claim) {
 			t.expression(h, old, all, s, c)
 		}
 	}
+	h.shut(model.MatchRegex)
 	h.first = h.beforeExpressions()
 	root := slot{model.MatchPrefix, "/"}
 	if h.slots[root] == nil { // what no expression takes
@@ -61,7 +64,8 @@ func (t *task) expression(h *host, old map[slot]*claim, all bool, s slot, c *cla
 		return
 	}
 	if _, err := option.Regex.Parse(c.path); err != nil {
-		t.problem(objectOf(c.ingress), "spec.rules", fmt.Sprintf("path %v, and paths of host %q are expressions; it is left out", err, h.name))
+		t.wrong(objectOf(c.ingress), "spec.rules", fmt.Sprintf("path %v, and paths of host %q are expressions; it is left out", err, h.name))
+		t.refuse(h, c)
 		return
 	}
 	h.slots[slot{model.MatchRegex, option.Anchored(c.path)}] = c
@@ -94,6 +98,9 @@ func (h *host) beforeExpressions() map[string]bool {
 func (t *task) rewrite(s *site) {
 	v := &s.values.Rewrite
 	// An expression such as "/(.*)" takes requests of "/" too.
+	if v.AppRoot == "" {
+		v.AppRoot = t.result.Config.Settings.AppRoot
+	}
 	if v.AppRoot != "" && (s.claim.path == "/" || s.slot.match == model.MatchRegex && len(option.Beginning(s.slot.path)) <= 1) {
 		s.route.AppRoot = v.AppRoot
 		s.location.Phases.Rewrite = true

@@ -32,7 +32,7 @@ func (t *task) servers() {
 		}
 		t.expressions(h, fallback)
 		server := model.Server{Host: name}
-		for _, s := range slices.SortedFunc(maps.Keys(h.slots), compareSlots) {
+		for _, s := range slices.SortedFunc(maps.Keys(h.slots), h.compareSlots) {
 			server.Locations = append(server.Locations, t.location(h, s, h.slots[s]))
 		}
 		for _, feature := range serverFeatures {
@@ -91,9 +91,10 @@ func (h *host) longest(path string) *claim {
 //
 // Expressions come in the order in which nginx has to try them, the longest
 // first.
-func compareSlots(a, b slot) int {
+func (h *host) compareSlots(a, b slot) int {
 	if a.match == model.MatchRegex && b.match == model.MatchRegex {
-		return cmp.Or(cmp.Compare(len(b.path), len(a.path)), cmp.Compare(a.path, b.path))
+		rank := func(s slot) int { return cmp.Or(h.slots[s].rank, len(s.path)) }
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(a.path, b.path))
 	}
 	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(b.match, a.match))
 }
@@ -104,6 +105,7 @@ func (t *task) location(h *host, s slot, c *claim) model.Location {
 		Match:             s.match,
 		Return:            c.answer,
 		RedirectHTTPS:     t.redirect(h, s, c),
+		NoAccessLog:       t.unlogged(h, c),
 		KeepTrailingSlash: c.values.Redirect.TrailingSlash.Or(t.result.Config.Settings.PreserveTrailingSlash),
 	}
 	if c.ingress != nil {

@@ -42,6 +42,7 @@ type written struct {
 // first: those of the operator's ConfigMaps, and then the oldest Ingress's.
 func (t *task) streams() {
 	taken := map[streamPort]string{}
+	t.ownServers(taken)
 	t.streamServices(t.o.TCPServices, false, taken)
 	t.streamServices(t.o.UDPServices, true, taken)
 	operator := model.Object{Kind: "ConfigMap", Namespace: t.o.ConfigMap.Namespace, Name: t.o.ConfigMap.Name}
@@ -53,7 +54,7 @@ func (t *task) streams() {
 	for _, w := range t.snippets {
 		for _, s := range annotation.Streams(w.streams) {
 			if err := t.written(s, w.ingress.Namespace, taken); err != nil {
-				t.problem(objectOf(w.ingress), t.o.AnnotationsPrefix+"/stream-snippet", err.Error())
+				t.weigh(objectOf(w.ingress), t.o.AnnotationsPrefix+"/stream-snippet", err.Error(), model.Elsewhere)
 			}
 		}
 	}
@@ -62,28 +63,15 @@ func (t *task) streams() {
 	})
 }
 
-// claim gives a port to its first claimant, if anybody can have it.
+// claimPort gives a port to its first claimant, if anybody can have it.
 func (t *task) claimPort(p streamPort, who string, taken map[streamPort]string) error {
-	l := t.o.Listen
-	for name, port := range map[string]int{"HTTP": l.HTTPPort, "HTTPS": l.HTTPSPort, "the default server": l.DefaultPort, "/healthz": t.o.HealthPort} {
-		if port == p.number && !p.udp && port != 0 {
-			return fmt.Errorf("%s is that of %s", p, name)
-		}
+	if other, ok := taken[p]; ok {
+		return fmt.Errorf("%s is that of %s already", p, other)
 	}
 	if t.o.NoStreams {
 		return fmt.Errorf("%s wants nginx's stream module, which is missing; install the package libnginx-mod-stream", p)
 	}
-	if other, ok := taken[p]; ok {
-		return fmt.Errorf("%s is that of %s already", p, other)
-	}
-	if t.o.Taken != nil {
-		if reason := t.o.Taken(p.number, p.udp); reason != "" {
-			t.result.Taken = true
-			return fmt.Errorf("%s can't be had: %s", p, reason)
-		}
-	}
-	taken[p] = who
-	return nil
+	return t.firstClaim(p, who, taken)
 }
 
 // streamServices reads a ConfigMap of TCP or UDP services.

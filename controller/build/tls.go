@@ -83,6 +83,10 @@ func (t *task) passthrough(h *host, _ *model.Server) {
 // opened enters the hosts that a wildcard which is passed through would take.
 func (t *task) opened() {
 	through := t.result.Config.Settings.Passthrough
+	if len(through) > 0 && t.result.Config.Settings.Peers.FromHeader() {
+		t.problem(model.Object{Kind: "ConfigMap", Namespace: t.o.ConfigMap.Namespace, Name: t.o.ConfigMap.Name}, "data.proxy-real-ip-cidr",
+			"has no effect on who the client is while TLS of some host is passed through: the client is then the connection's peer")
+	}
 	for name := range t.hosts {
 		_, rest, ok := strings.Cut(name, ".")
 		is := func(host string) bool {

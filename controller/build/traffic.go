@@ -23,7 +23,7 @@ type bird struct {
 func (t *task) canaryPath(host string, ing *networkingv1.Ingress, values annotation.Values, p networkingv1.HTTPIngressPath, field string) {
 	path, err := parsePath(p.Path)
 	if err != nil {
-		t.problem(objectOf(ing), field+".path", err.Error())
+		t.wrong(objectOf(ing), field+".path", err.Error())
 		return
 	}
 	kind := networkingv1.PathTypeImplementationSpecific
@@ -32,7 +32,11 @@ func (t *task) canaryPath(host string, ing *networkingv1.Ingress, values annotat
 	}
 	places, err := placesOf(kind, path, t.o.StrictPaths)
 	if err != nil {
-		t.problem(objectOf(ing), field+".pathType", err.Error())
+		t.wrong(objectOf(ing), field+".pathType", err.Error())
+		return
+	}
+	if err := t.literal(kind, path); err != nil {
+		t.wrong(objectOf(ing), field+".path", err.Error())
 		return
 	}
 	c := &claim{ingress: ing, values: values, path: path}
@@ -57,7 +61,8 @@ func (t *task) canaries() {
 		case at.ingress.Namespace != b.claim.ingress.Namespace:
 			reason = fmt.Sprintf("path %q of host %q is that of an Ingress in another namespace", b.claim.path, b.host)
 		case at.canary != nil:
-			reason = fmt.Sprintf("path %q of host %q has Ingress %s for a canary already, which is older", b.claim.path, b.host, name(at.canary.ingress))
+			t.wrong(objectOf(b.claim.ingress), b.field, fmt.Sprintf("path %q of host %q has Ingress %s for a canary already%s", b.claim.path, b.host, name(at.canary.ingress), t.older()))
+			continue
 		}
 		if reason != "" {
 			t.problem(objectOf(b.claim.ingress), b.field, reason)
@@ -85,30 +90,56 @@ func (t *task) traffic(s *site) {
 		s.route.Backend = s.claim.backend.ID()
 	}
 	if s.values.Affinity.Cookie {
-		s.route.Affinity = t.affinity(s)
+		s.route.Affinity = affinityOf(s, s.values.Affinity)
 	}
-	s.route.Balance = model.Balance{HashBy: cmp.Or(v.HashBy, settings.UpstreamHashBy)}
-	if s.route.Balance.HashBy != "" {
-		if v.Subset.Or(settings.UpstreamHashBySubset) {
-			s.route.Balance.Subset = cmp.Or(v.SubsetSize, settings.UpstreamHashBySubsetSize)
-		}
-	} else if cmp.Or(v.Algorithm, settings.LoadBalance) == "ewma" {
-		s.route.Balance.EWMA = true
-		s.location.Phases.Log = true
+	s.route.Balance = t.balance(v)
+	if s.claim.canary != nil {
+		t.canary(s, only)
 	}
-	if bird := s.claim.canary; bird != nil {
-		c, backend := bird.values.Canary, bird.backend
-		backend.Cluster = only && t.hasClusterIP(backend)
-		s.route.Canary = model.Canary{
-			Backend: backend.ID(), Header: c.Header, Value: c.Value, Pattern: c.Pattern, Cookie: c.Cookie,
-			Weight: c.Weight, Total: max(c.Total, 1),
-		}
-		t.backend(backend)
-	}
+	// Where an endpoint's time may decide, nginx calls Lua once more for each
+	// request. With metrics it does so anyway; else who names an algorithm has
+	// it, so that another one is no reload.
+	named := v.Algorithm != "" || s.claim.canary != nil && s.claim.canary.values.Balance.Algorithm != ""
+	s.location.Phases.Log = !settings.Metrics && (named || settings.LoadBalance == "ewma")
 }
 
-func (t *task) affinity(s *site) model.Affinity {
-	v := s.values.Affinity
+// canary gives a site the other backend, of which the endpoints are chosen as its
+// own Ingress says. Of two affinities, that of the site is both's, unless the
+// canary's is to be as if there were no other.
+func (t *task) canary(s *site, clusterIP bool) {
+	bird := s.claim.canary
+	c, own, backend := bird.values.Canary, bird.values.Affinity, bird.backend
+	backend.Cluster = clusterIP && t.hasClusterIP(backend)
+	data := model.Canary{
+		Backend: backend.ID(), Header: c.Header, Value: c.Value, Pattern: c.Pattern, Cookie: c.Cookie,
+		Weight: c.Weight, Total: max(c.Total, 1), Balance: t.balance(&bird.values.Balance), Legacy: own.Legacy,
+	}
+	switch {
+	case own.Cookie && (own.Legacy || !s.values.Affinity.Cookie):
+		data.Affinity = affinityOf(s, own)
+	case own.Cookie && own != s.values.Affinity:
+		t.problem(objectOf(bird.ingress), t.o.AnnotationsPrefix+"/affinity", fmt.Sprintf(
+			"has no effect: the cookie of Ingress %s holds for both; affinity-canary-behavior: legacy gives the canary its own", name(s.claim.ingress)))
+	}
+	s.route.Canary = data
+	t.backend(backend)
+}
+
+// balance is how an endpoint is chosen for those without a cookie.
+func (t *task) balance(v *annotation.Balance) model.Balance {
+	settings := &t.result.Config.Settings
+	b := model.Balance{HashBy: cmp.Or(v.HashBy, settings.UpstreamHashBy)}
+	switch {
+	case b.HashBy == "":
+		b.EWMA = cmp.Or(v.Algorithm, settings.LoadBalance) == "ewma"
+	case v.Subset.Or(settings.UpstreamHashBySubset):
+		b.Subset = cmp.Or(v.SubsetSize, settings.UpstreamHashBySubsetSize)
+	}
+	return b
+}
+
+// affinityOf is the cookie that an Ingress asks for at a site.
+func affinityOf(s *site, v annotation.Affinity) model.Affinity {
 	path := v.Path
 	if path == "" {
 		path = s.claim.path

@@ -21,6 +21,7 @@ func (m *Metrics) Ingresses(all []Ingress, problems, refused int) {
 			m.orphans.WithLabelValues(ing.Namespace, ing.Name, ing.Orphan).Set(1)
 		}
 		switch {
+		case m.admission.counts.Load(): // as it is asked, and not by each replica
 		case ing.Changed && ing.Problem:
 			m.rejects.WithLabelValues(ing.Namespace, ing.Name).Inc()
 		case ing.Changed:
@@ -33,4 +34,5 @@ func (m *Metrics) Ingresses(all []Ingress, problems, refused int) {
 func (m *Metrics) Forget(namespace, name string) {
 	m.checks.DeleteLabelValues(namespace, name)
 	m.rejects.DeleteLabelValues(namespace, name)
+	m.admission.forget(namespace, name)
 }

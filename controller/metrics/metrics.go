@@ -61,6 +61,7 @@ type Metrics struct {
 	orphans         *prometheus.GaugeVec
 	checks, rejects *prometheus.CounterVec
 	certificates    *certificates
+	admission       admission
 }
 
 // New makes the metrics and registers them, with those of Go and the process.
@@ -70,6 +71,7 @@ func New(o Options) *Metrics {
 	m.ofReloads(labels)
 	m.ofPushes(labels)
 	m.ofIngresses(labels)
+	m.ofAdmission(labels)
 	m.leader = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: prefix, Name: "leader_election_status", ConstLabels: labels,
 		Help: "Whether this replica writes status and Events: 1, or 0.",

@@ -126,6 +126,8 @@ func TestNames(t *testing.T) {
 	}
 	slices.Sort(names)
 	want := []string{
+		"admission_config_size", "admission_listening", "admission_render_duration", "admission_render_ingresses",
+		"admission_roundtrip_duration", "admission_tested_duration", "admission_tested_ingresses",
 		"build_info", "bytes_sent", "check_errors", "check_success", "config_hash", "config_last_reload_successful",
 		"config_last_reload_successful_timestamp_seconds", "connect_duration_seconds", "errors", "header_duration_seconds",
 		"leader_election_status", "nginx_process_connections", "nginx_process_connections_total", "nginx_process_cpu_seconds_total",

@@ -6,8 +6,8 @@ import "github.com/sallyport-ingress/sallyport/controller/option"
 // without another word are Templates.
 type Auth struct {
 	Backend BackendID `json:"backend,omitempty"`
-	// Own is the port of ours that is asked, in the place of a backend, for the
-	// request's own host.
+	// Own is the port of ours that is asked as if by the client, in the place of a
+	// backend, for the request's own host.
 	Own      int         `json:"own,omitempty"`
 	TLS      bool        `json:"tls,omitempty"`
 	Name     string      `json:"name,omitempty"` // of TLS

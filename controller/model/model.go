@@ -133,16 +133,18 @@ type Location struct {
 	Pass   Pass
 	Mirror Mirror
 	Cookie annotation.Cookie
-	// UpstreamHost and Connection are headers that endpoints see.
-	UpstreamHost string
-	Connection   string
-	NoAccessLog  bool
+	// Connection is a header that endpoints see.
+	Connection  string
+	NoAccessLog bool
 	// Errors are the statuses whose page another backend writes; Intercept says
 	// that an endpoint's own are among them. ErrorPage says that requests may
 	// go there, for those or because nobody else is there.
 	Errors    option.List
 	Intercept bool
 	ErrorPage bool
+
+	// ModSecurity is zero where it is off.
+	ModSecurity ModSecurity
 
 	// Phases are those in which the route has steps of its own.
 	Phases Phases
@@ -185,6 +187,7 @@ type Route struct {
 	Errors     Errors      `json:"errors,omitzero"`
 	Headers    option.List `json:"headers,omitzero"`
 	RewriteLog bool        `json:"rewritelog,omitzero"`
+	Vhost      string      `json:"vhost,omitzero"` // the Host that endpoints see
 	Tracing    Tracing     `json:"tracing,omitzero"`
 }
 
@@ -227,4 +230,20 @@ type Problem struct {
 	Object Object
 	Field  string // such as "spec.rules[0].host", an annotation, or "" for the whole object
 	Reason string // a sentence without its full stop
+	Weight Weight
 }
+
+// A Weight says what a problem means for who is asked whether the object may be
+// stored at all.
+type Weight uint8
+
+// The weights of problems.
+const (
+	// Remark: something has no effect, or another one than it may seem.
+	Remark Weight = iota
+	// Wrong: it is wrong whatever else there is, or takes what another has.
+	Wrong
+	// Elsewhere: the fault is in what the object refers to, a Secret or a
+	// ConfigMap, which may come or be mended later.
+	Elsewhere
+)

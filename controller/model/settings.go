@@ -28,12 +28,42 @@ type Settings struct {
 	ReusePort             bool
 	StrictPaths           bool // no merging of slashes
 
-	AccessLog       bool
-	AccessLogPath   string
-	ErrorLogLevel   string
-	LogFormat       string // log_format's text, verbatim
-	LogFormatEscape string // default, json or none
-	Metrics         bool   // count requests in Lua
+	AccessLog         bool
+	HTTPAccessLog     bool // of HTTP requests
+	AccessLogPath     string
+	HTTPAccessLogPath string      // "": the access log's own
+	AccessLogParams   string      // buffer, flush and gzip
+	SkipAccessLog     option.List // keys of a map of $request_uri
+	// DefaultBackendLog logs what no Ingress takes.
+	DefaultBackendLog bool
+	ErrorLogLevel     string
+	ErrorLogPath      string // "": standard error
+	SyslogHost        string // "": no syslog
+	SyslogPort        int
+	Syslog            string // the address and port to send to, once the host is known
+	LogFormat         string // log_format's text, verbatim
+	LogFormatEscape   string // default, json or none
+	Metrics           bool   // count requests in Lua
+
+	Gzip, Brotli Compression
+
+	// GeoIP are the databases of addresses, and how often, in minutes, nginx looks
+	// for newer ones; 0: never.
+	GeoIP        bool
+	GeoDatabases option.List // as in GeoLite2-City
+	GeoReload    int
+
+	// Directives that the operator wrote; see annotation.Directives. NoGlobalAuth
+	// says that those of GlobalAuthSnippet are wrong.
+	NoGlobalAuth                                                                bool
+	MainSnippet, HTTPSnippet, ServerSnippet, LocationSnippet, GlobalAuthSnippet option.List
+
+	Peers   Peers
+	Machine Machine
+	// What the keys of the ConfigMap name, which the build reads.
+	AppRoot                    string
+	TicketKey, DHParam         string // base64, and a Secret
+	RequestHeaders, AddHeaders string // ConfigMaps
 
 	HTTP2                    bool
 	HTTP2MaxStreams          int
@@ -111,6 +141,13 @@ type Settings struct {
 	SpanName          option.List // an option.Template; "": method and path
 	Spans             Spans
 
+	// ModSecurity is in force for Ingresses that say nothing of it, with the
+	// rules of SecRules and the user's of ModSecurityRules, which SecRules.File
+	// holds. NoModSecurity says that those are wrong.
+	ModSecurity, NoModSecurity bool
+	ModSecurityRules           annotation.SecRules
+	SecRules                   SecRules
+
 	HSTS                  bool
 	HSTSMaxAge            int // seconds
 	HSTSIncludeSubdomains bool
@@ -120,6 +157,7 @@ type Settings struct {
 	// a Secret or a ConfigMap of another namespace than its Ingress's.
 	Annotations         annotation.Policy
 	AllowCrossNamespace bool
+	StrictPathTypes     bool // Exact and Prefix paths have no characters of expressions
 
 	AllowRanges option.List // client addresses, unless an annotation says
 	DenyRanges  option.List
@@ -134,4 +172,13 @@ type Listen struct {
 	HTTPSPort   int
 	DefaultPort int // of the built-in 404 server; 0: none
 	IPv6        bool
+}
+
+// Compression is what is compressed, and how.
+type Compression struct {
+	On        bool
+	Level     int
+	MinLength int         // bytes
+	Types     option.List // media types
+	Disable   string      // an expression; for User-Agents
 }

@@ -11,6 +11,11 @@ type Canary struct {
 	Cookie  string    `json:"cookie,omitzero"`
 	Weight  int       `json:"weight"`
 	Total   int       `json:"total"`
+	// Affinity and Balance are for its own endpoints. Legacy says that no cookie
+	// keeps a client with it, or away; else the route's cookie is the canary's too.
+	Affinity Affinity `json:"affinity,omitzero"`
+	Balance  Balance  `json:"balance,omitzero"`
+	Legacy   bool     `json:"legacy,omitzero"`
 }
 
 // An Affinity is the cookie by which a client keeps its endpoint.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
@@ -25,7 +26,10 @@ var variables = strings.Fields(`
 	upstream_addr upstream_bytes_received upstream_bytes_sent upstream_cache_status upstream_connect_time
 	upstream_header_time upstream_last_server_name upstream_queue_time upstream_response_length upstream_response_time
 	upstream_status uri
-	best_http_host proxy_alternative_upstream_name proxy_upstream_name req_id`)
+	proxy_protocol_addr proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port
+	best_http_host proxy_alternative_upstream_name proxy_upstream_name req_id
+	namespace ingress_name service_name service_port location_path the_real_ip pass_access_scheme pass_server_port pass_port
+	opentelemetry_trace_id opentelemetry_span_id`)
 
 // families are variables of which any name that starts so exists.
 var families = []string{"http_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_trailer_", "upstream_cookie_", "arg_", "cookie_"}
@@ -34,26 +38,44 @@ var oneLine = option.Pattern(`[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x1f\x7f\\]`, "on
 
 var variable = regexp.MustCompile(`\$(?:\{([a-zA-Z0-9_]+)\}|([a-zA-Z0-9_]+))?`)
 
-// logFormat accepts one line of text with variables that nginx knows.
-var logFormat = formatOf(variables, families...)
+// logFormat accepts one line of text with variables that nginx knows, or that
+// the ConfigMap's snippets declare.
+func logFormat(snippets *annotation.Scope) option.Check[string] {
+	return formatOf(func(name string) (string, bool) {
+		if own, ok := snippets.Variable(name); ok {
+			return own, true
+		}
+		if name == "proxy_host" {
+			return "proxy_upstream_name", true // so it is in ingress-nginx; nginx's own is an upstream block's name
+		}
+		return name, annotation.IsGeoVariable(name) || known(name, variables, families)
+	})
+}
 
-func formatOf(names []string, families ...string) option.Check[string] {
+// formatOf accepts a format whose variables are known; say tells what each is
+// called in nginx.conf.
+func formatOf(say func(name string) (string, bool)) option.Check[string] {
 	return option.Check[string]{
 		Values: "one line of text with nginx variables, not ending in a backslash",
 		Parse: func(s string) (string, error) {
 			if _, err := oneLine.Parse(s); err != nil {
 				return "", err
 			}
-			for _, m := range variable.FindAllStringSubmatch(s, -1) {
-				name := m[1] + m[2]
-				if name == "" {
-					return "", fmt.Errorf("%.80q has a $ without a variable's name", s)
+			var bad error
+			out := variable.ReplaceAllStringFunc(s, func(found string) string {
+				name := strings.Trim(found[1:], "{}")
+				said, ok := say(name)
+				switch {
+				case name == "":
+					bad = fmt.Errorf("%.80q has a $ without a variable's name", s)
+				case !ok:
+					bad = fmt.Errorf("$%.80s is not a variable that can be logged", name)
+				case said != name:
+					return "${" + said + "}"
 				}
-				if !known(name, names, families) {
-					return "", fmt.Errorf("$%.80s is not a variable that can be logged", name)
-				}
-			}
-			return s, nil
+				return found
+			})
+			return out, bad
 		},
 	}
 }

@@ -23,4 +23,7 @@ func readPolicy(r *option.Reader, s *model.Settings) {
 			"checked one by one and printed afresh; one that is not known to be harmless is a problem.")
 	s.AllowCrossNamespace = flag(r, "allow-cross-namespace-resources", false,
 		"Lets annotations name Secrets and ConfigMaps of other namespaces.")
+	s.StrictPathTypes = flag(r, "strict-validate-path-type", true,
+		"Serves paths of type `Exact` and `Prefix` only where they are made of letters, digits and any of `-._~/`, as expressions are "+
+			"`ImplementationSpecific`. (ingress-nginx passes over the whole Ingress, here the path alone is left out.)")
 }

@@ -30,8 +30,13 @@ func Docs() []option.Doc { return option.Docs(func(r *option.Reader) { read(r) }
 func read(r *option.Reader) model.Settings {
 	var s model.Settings
 	readWorkers(r, &s)
-	readLogs(r, &s)
+	snippets := readSnippets(r, &s)
+	readLogs(r, &s, snippets)
+	readCompression(r, &s)
+	readGeoIP(r, &s)
 	readHTTP(r, &s)
+	readPeers(r, &s)
+	readMachine(r, &s)
 	readRedirects(r, &s)
 	readUpstream(r, &s)
 	readProxy(r, &s)
@@ -43,6 +48,7 @@ func read(r *option.Reader) model.Settings {
 	readAuth(r, &s)
 	readPolicy(r, &s)
 	readTracing(r, &s)
+	readModSecurity(r, &s)
 	readStream(r, &s)
 	return s
 }

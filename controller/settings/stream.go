@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -19,11 +20,13 @@ var streamVariables = strings.Fields(`
 	status time_iso8601 time_local upstream_addr upstream_bytes_received upstream_bytes_sent upstream_connect_time
 	upstream_first_byte_time upstream_session_time`)
 
+var streamFormat = formatOf(func(name string) (string, bool) { return name, slices.Contains(streamVariables, name) })
+
 func readStream(r *option.Reader, s *model.Settings) {
 	st := &s.Stream
 	st.AccessLog = s.AccessLog && !flag(r, "disable-stream-access-log", false, "Writes no access log of TCP and UDP services.")
 	st.AccessLogPath = text(r, "stream-access-log-path", "", logPath, "The file for the access log of TCP and UDP services; without one it goes where the access log goes.")
-	st.LogFormat = text(r, "log-format-stream", DefaultStreamFormat, formatOf(streamVariables), "The format of the access log of TCP and UDP services.")
+	st.LogFormat = text(r, "log-format-stream", DefaultStreamFormat, streamFormat, "The format of the access log of TCP and UDP services.")
 	st.NextUpstream = flag(r, "proxy-stream-next-upstream", true, "Tries another endpoint of a TCP service without a cluster address where one refuses the connection.")
 	st.NextUpstreamTime = duration(r, "proxy-stream-next-upstream-timeout", 600*time.Second, "For how long others are tried; 0 is no limit.")
 	st.NextUpstreamTries = number(r, "proxy-stream-next-upstream-tries", 3, 0, 1000, "How many are tried; 0 is no limit.")

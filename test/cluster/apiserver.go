@@ -32,6 +32,17 @@ rules:
   users: [sallyport]
 - level: None
 `
+	// Who the API server says it is when it asks a webhook.
+	webhookPlugin = `apiVersion: apiserver.config.k8s.io/v1
+kind: AdmissionConfiguration
+plugins:
+- name: ValidatingAdmissionWebhook
+  configuration: {apiVersion: apiserver.config.k8s.io/v1, kind: WebhookAdmissionConfiguration, kubeConfigFile: %q}
+`
+	webhookUser = `apiVersion: v1
+kind: Config
+users: [{name: "*", user: {client-certificate: %q, client-key: %q}}]
+`
 )
 
 func (c *Cluster) prepareAPIServer() (err error) {
@@ -42,7 +53,18 @@ func (c *Cluster) prepareAPIServer() (err error) {
 	if err != nil {
 		return err
 	}
-	for name, text := range map[string]string{"sa.key": key, "users.csv": users, "audit.yaml": auditPolicy} {
+	caller, err := issue(ECDSA, []string{"kube-apiserver"})
+	if err != nil {
+		return err
+	}
+	in := func(name string) string { return filepath.Join(c.dir, name) }
+	c.WebhookAuthority = in("webhook-ca.crt")
+	for name, text := range map[string]string{
+		"webhook-ca.crt": caller.Authority(), "webhook.crt": caller.Chain, "webhook.key": caller.Key,
+		"admission.yaml":     fmt.Sprintf(webhookPlugin, in("webhook.kubeconfig")),
+		"webhook.kubeconfig": fmt.Sprintf(webhookUser, in("webhook.crt"), in("webhook.key")),
+		"sa.key":             key, "users.csv": users, "audit.yaml": auditPolicy,
+	} {
 		if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -62,7 +84,7 @@ func (c *Cluster) StartAPIServer() (err error) {
 		"--service-account-key-file="+in("sa.key"), "--service-account-signing-key-file="+in("sa.key"),
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--audit-policy-file="+in("audit.yaml"), "--audit-log-path="+in("audit.log"), "--audit-log-mode=blocking",
-		"--max-requests-inflight=3000", "--max-mutating-requests-inflight=1500", "--profiling=false")
+		"--admission-control-config-file="+in("admission.yaml"), "--max-requests-inflight=3000", "--max-mutating-requests-inflight=1500", "--profiling=false")
 	if err != nil {
 		return fmt.Errorf("kube-apiserver: %w", err)
 	}

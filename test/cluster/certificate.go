@@ -35,6 +35,12 @@ func Issue(t T, kind string, names ...string) Certificate {
 	return c
 }
 
+// Authority is the certificate of whoever signed it, in PEM.
+func (c Certificate) Authority() string {
+	_, rest := pem.Decode([]byte(c.Chain))
+	return string(rest)
+}
+
 // SecretYAML is the manifest of a TLS Secret.
 func (c Certificate) SecretYAML(namespace, name string) string {
 	encode := base64.StdEncoding.EncodeToString
@@ -64,7 +70,7 @@ func issue(kind string, names []string) (Certificate, error) {
 	leaf := template(names[0])
 	leaf.DNSNames = names
 	leaf.KeyUsage = x509.KeyUsageDigitalSignature
-	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, middle, key.Public(), middleKey)
 	if err != nil {
 		return Certificate{}, err

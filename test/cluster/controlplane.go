@@ -24,6 +24,9 @@ type Cluster struct {
 	Config  *rest.Config // the admin's
 	Client  kubernetes.Interface
 	Dynamic dynamic.Interface
+	// WebhookAuthority is the file of whoever signed the certificate that the
+	// API server shows to webhooks.
+	WebhookAuthority string
 
 	dir       string
 	port      int

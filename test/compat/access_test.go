@@ -44,5 +44,20 @@ func accessGroup() group {
 			annotations: map[string]string{"denylist-source-range": "203.0.113.1", "allowlist-source-range": "127.0.0.1,10.0.0.0/33"},
 			probes:      []probe{gets("/", "503")},
 		},
+		{
+			// A path that is no expression, and was to be closed to us, is not left to a
+			// shorter one that is open, in whatever case it is asked for.
+			annotations: map[string]string{"denylist-source-range": "203.0.113.1", "allowlist-source-range": "203.0.113.7", "use-regex": "true"},
+			paths:       []string{"ImplementationSpecific /admin/(?<id>.*)"},
+			more: `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: NAME-open, namespace: default, annotations: {` + prefix + `denylist-source-range: 203.0.113.1}}
+spec:
+  rules:
+  - host: HOST
+    http: {paths: [{pathType: Prefix, path: /, backend: {service: {name: web, port: {number: 80}}}}]}
+`,
+			probes: []probe{gets("/admin/1", "503"), gets("/Admin/1", "503"), gets("/%61dmin//1", "503"), gets("/adm", "web")},
+		},
 	}}
 }

@@ -207,6 +207,10 @@ func authGroup() group {
 		// The request's own host is this nginx; one that asks about itself gets an error.
 		proof{keys: []string{key}, annotations: map[string]string{key: "http://$host/ask"}, probes: []probe{gets("/", "500")}},
 		proof{keys: []string{key}, annotations: map[string]string{key: "https://$host/ask"}, probes: []probe{gets("/", "403")}, more: ownAuth},
+		// It sees the client, and not this machine's own address.
+		proof{annotations: map[string]string{key: "http://$host/ask"}, probes: ownFrom, more: strings.Replace(ownAuth, "denylist", "allowlist", 1)},
+		proof{annotations: map[string]string{key: "https://$host/ask"}, probes: ownFrom, more: strings.Replace(ownAuth, "denylist", "allowlist", 1)},
+		proof{annotations: map[string]string{key: "https://$host/ask"}, probes: []probe{gets("/", "web")}, more: strings.Replace(ownAuth, "denylist-source-range: 127.0.0.1", "force-ssl-redirect: \"true\"", 1)},
 		proof{keys: []string{"auth-method"}, annotations: at("/200", "auth-method", "POST"), probes: []probe{
 			asksWith(get, func(r *http.Request) string { return r.Method + r.Header.Get("X-Original-Method") }, "web POSTGET"),
 		}},
@@ -278,6 +282,12 @@ func authGroup() group {
 		}},
 	)}
 }
+
+// ownFrom asks from this machine's loopback, which is let in, and from another
+// address of it, which is not.
+var ownFrom = []probe{gets("/", "web"), {"from another address", func(c client) string {
+	return short(c.do(cluster.Request{URL: "http://HOST/", Address: c.site.address(1)}))
+}, "403"}}
 
 // ownAuth is a path of the host where nothing is asked, at an endpoint of which
 // there is none.

@@ -27,6 +27,9 @@ func answers(w http.ResponseWriter, r *http.Request) {
 		case <-time.After(3 * time.Second):
 		case <-r.Context().Done():
 		}
+	case "moved":
+		w.Header().Set("Location", "http://web.internal/x")
+		w.WriteHeader(http.StatusFound)
 	case "large":
 		_, _ = w.Write(make([]byte, 1<<20))
 	case "cookie":

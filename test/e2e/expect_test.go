@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +38,20 @@ func becomes(t *testing.T, s *cluster.Sallyport, url, want string) {
 	cluster.Eventually(t, url+" becomes "+want, func() error {
 		if got := answers(s.Get(t, url)); got != want {
 			return fmt.Errorf("it is %s", got)
+		}
+		return nil
+	})
+}
+
+// gone waits until workers have ended: until then one may take a connection, and
+// answers as it knows.
+func gone(t *testing.T, s *cluster.Sallyport, workers []int) {
+	t.Helper()
+	cluster.Eventually(t, "the workers before the reload have ended", func() error {
+		for _, id := range s.Workers() {
+			if slices.Contains(workers, id) {
+				return fmt.Errorf("%d has not", id)
+			}
 		}
 		return nil
 	})

@@ -59,7 +59,7 @@ func TestRegexAndMetaCharactersInPathsAreText(t *testing.T) {
 		apps(t, w, 2, "meta", "other")
 		w.Apply(t, ingress{name: "meta", rules: []string{
 			rule("Prefix", "a.example.org", "/a.c", "meta"),
-			rule("Prefix", "a.example.org", "/x+y", "meta"),
+			rule("ImplementationSpecific", "a.example.org", "/x+y", "meta"),
 			rule("Prefix", "a.example.org", "/~user", "meta"),
 			rule("Prefix", "a.example.org", "/abc", "other"),
 		}}.String())
@@ -132,5 +132,24 @@ func TestStrictPathsKeepSlashesApart(t *testing.T) {
 		}}.String())
 		s := w.launch(t, "--strict-paths")
 		requests(t, s, "http://a.example.org/other", "other", "http://a.example.org//other", "web")
+	})
+}
+
+func TestStrictPathTypes(t *testing.T) {
+	eachSource(t, func(t *testing.T, w *world) {
+		apps(t, w, 1, "web")
+		w.Apply(t, ingress{name: "web", rules: []string{
+			rule("Prefix", "a.example.org", "/a,b", "web"),
+			rule("Exact", "a.example.org", "/c,d", "web"),
+			rule("ImplementationSpecific", "a.example.org", "/e,f", "web"),
+			rule("Prefix", "a.example.org", "/plain", "web"),
+		}}.String())
+		s := w.launch(t, "--configmap=sallyport/sallyport")
+		const a = "http://a.example.org"
+		requests(t, s, a+"/a,b", "404", a+"/c,d", "404", a+"/e,f", "web", a+"/plain", "web")
+		w.Apply(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: sallyport, namespace: sallyport}\ndata: {strict-validate-path-type: \"false\"}\n")
+		becomes(t, s, a+"/a,b", "web")
+		becomes(t, s, a+"/c,d", "web")
+		requests(t, s, a+"/e,f", "web", a+"/plain", "web")
 	})
 }

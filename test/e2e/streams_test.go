@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -173,23 +175,17 @@ func TestTCPAndUDPServices(t *testing.T) {
 func TestTCPServiceByItsClusterAddress(t *testing.T) {
 	w := inFolder(t)
 	lineServer(t, "kernel", "10.244.151.1:5432")
-	apps(t, w, 151, "web")
+	apps(t, w, 151, "web", "other")
 	service := "---\napiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {clusterIP: 10.244.151.1, ports: [{name: main, port: 5432}]}\n"
-	w.Apply(t, web("web", "a.example.org", "web").String()+service+streamMap("tcp", `"9000": default/db:5432`))
-	s := w.launch(t, append(streamFlags, "--enable-metrics")...)
+	w.Apply(t, web("web", "a.example.org", "web").String()+service+slice("db", "db-1", "10.244.151.9")+streamMap("tcp", `"9000": default/db:5432`))
+	s := w.launch(t, streamFlags...)
 	says(t, "kernel|x", func() string { return talk(t, 9000, "x") })
-	reloads := grep(scrape(t, s), "nginx_ingress_controller_success{")
-	w.Apply(t, slice("db", "db-1", "10.244.151.9")+web("late", "b.example.org", "web").String())
-	becomes(t, s, "http://b.example.org/", "web") // one reload, of the new host; what came with it is in
-	w.Apply(t, slice("db", "db-1", "10.244.151.8")+slice("web", "web-2", "10.244.151.3"))
-	cluster.Eventually(t, "the endpoints are in", func() error {
-		if s.Get(t, "http://b.example.org/").Status != 200 {
-			return fmt.Errorf("no")
-		}
-		return nil
-	})
-	if now := grep(scrape(t, s), "nginx_ingress_controller_success{"); reloads == "" || lines(now, "} 2") != 1 {
-		t.Errorf("reloads were %s, and are %s", reloads, now)
+	w.Apply(t, slice("db", "db-1", "10.244.151.8")+slice("web", "web-1", "10.244.151.2"))
+	becomes(t, s, "http://a.example.org/", "other") // what came with it is in
+	w.Apply(t, web("late", "b.example.org", "other").String())
+	logged(t, s, "applied", "by=reload", "servers=3") // reloads are told one after the other
+	if n := strings.Count(s.Log(), "by=reload"); n != 1 {
+		t.Errorf("%d reloads; only the new host is one", n)
 	}
 	says(t, "kernel|x", func() string { return talk(t, 9000, "x") })
 }
@@ -217,4 +213,85 @@ func TestATCPPortThatIsTaken(t *testing.T) {
 	logged(t, s, "ConfigMap default/tcp", "9100", "is not namespace/name:port")
 	other.Close()
 	says(t, "one|x", func() string { return talk(t, 9007, "x") })
+}
+
+// The nginx.conf of one that was killed says that a port is ours. It is not,
+// once another process has it: that costs its entry alone.
+func TestATCPPortThatWasTakenWhileNginxWasAway(t *testing.T) {
+	w := inFolder(t)
+	lineServer(t, "one", "10.244.153.1:5432")
+	apps(t, w, 153, "web")
+	w.Apply(t, web("web", "a.example.org", "web").String()+headless("db", "TCP", 5432, "10.244.153.1")+streamMap("tcp", `"9010": default/db:5432`, `"9011": default/db:5432`))
+	o := cluster.Options{WorkDir: filepath.Join(shortDir(t), "w"), Args: streamFlags}
+	first := w.launchWith(t, o)
+	says(t, "one|x", func() string { return talk(t, 9011, "x") })
+	all := first.Nginx()
+	first.Kill()
+	for _, p := range all {
+		_ = syscall.Kill(p.ID, syscall.SIGKILL) // a worker may have gone after its master
+	}
+	var other net.Listener
+	cluster.Eventually(t, "the port is free", func() (err error) {
+		other, err = net.Listen("tcp", ":9011")
+		return err
+	})
+	defer other.Close()
+	o.Before = first
+	second := w.launchWith(t, o)
+	requests(t, second, "http://a.example.org/", "web")
+	says(t, "one|x", func() string { return talk(t, 9010, "x") })
+	logged(t, second, "ConfigMap default/tcp", "9011", "address already in use")
+	other.Close()
+	says(t, "one|x", func() string { return talk(t, 9011, "x") })
+}
+
+// nginx does not start where it listens on more ports than a worker may have
+// connections: those that are too many are left out.
+func TestMorePortsThanConnections(t *testing.T) {
+	w := inFolder(t)
+	lineServer(t, "one", "10.244.154.1:5432")
+	apps(t, w, 154, "web")
+	var entries []string
+	for port := 9200; port < 9500; port++ {
+		entries = append(entries, fmt.Sprintf("%q: default/db:5432", fmt.Sprint(port)))
+	}
+	w.Apply(t, web("web", "a.example.org", "web").String()+headless("db", "TCP", 5432, "10.244.154.1")+streamMap("tcp", entries...)+
+		streamMap("settings", `"max-worker-connections": "128"`))
+	s := w.launch(t, append(streamFlags, "--configmap=default/settings")...)
+	requests(t, s, "http://a.example.org/", "web")
+	says(t, "one|x", func() string { return talk(t, 9200, "x") })
+	logged(t, s, "ConfigMap default/tcp", "9499", "max-worker-connections")
+	if got := talk(t, 9499, "x"); got != "refused" {
+		t.Errorf("the last: %s", got)
+	}
+}
+
+// Each port is a socket for each worker, and nginx's master holds them all: under
+// the limit that is the highest one, not the one that a shell or a runtime began with.
+func TestMorePortsThanTheSoftLimitOfFiles(t *testing.T) {
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	low := before
+	low.Cur = 256
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+			t.Error(err)
+		}
+	})
+	w := inFolder(t)
+	lineServer(t, "one", "10.244.155.1:5432")
+	apps(t, w, 155, "web")
+	var entries []string
+	for port := 9200; port < 9500; port++ {
+		entries = append(entries, fmt.Sprintf("%q: default/db:5432", fmt.Sprint(port)))
+	}
+	w.Apply(t, web("web", "a.example.org", "web").String()+headless("db", "TCP", 5432, "10.244.155.1")+streamMap("tcp", entries...))
+	s := w.launch(t, streamFlags...)
+	requests(t, s, "http://a.example.org/", "web")
+	says(t, "one|x", func() string { return talk(t, 9499, "x") })
 }

@@ -6,23 +6,31 @@ local M = {}
 --- init runs in the master, at its start and at each reload, and in nginx -t.
 -- options.dir: the work folder; options.unavailable: the address that answers
 -- 503; options.names: the access log shows $proxy_upstream_name;
+-- options.shown: variables of the route that the access log shows, or nil;
+-- options.own and options.own_tls: the addresses where nginx asks itself, without
+-- and with TLS, or nil;
 -- options.limits: requests or connections are counted;
 -- options.reject_handshake: no TLS for hosts that are not known;
+-- options.client_header: the header that names the client, or nil;
 -- options.tracing: how spans are sampled, and how many are kept for the collector;
 -- options.metrics: histogram bounds {time, length, size}, or nil.
 function M.init(options)
     local data = require("sallyport.data")
+    local auth = require("sallyport.feature.auth")
     local balancer = require("sallyport.balancer")
     local certificate = require("sallyport.certificate")
+    local choice = require("sallyport.choice")
     local control = require("sallyport.control")
     local errors = require("sallyport.feature.errors")
     local phases = require("sallyport.phases")
     local retire = require("sallyport.retire")
 
+    auth.init(options.own, options.own_tls)
     data.init(options.dir)
     balancer.init(options.unavailable, options.names)
     certificate.init(options.reject_handshake)
     phases.init()
+    require("sallyport.authrequest").init(options.client_header)
     if options.tracing then
         local spans = require("sallyport.spans")
         spans.init(options.tracing)
@@ -40,36 +48,35 @@ function M.init(options)
     M.errors = errors.rewrite
     M.error_status = errors.status
 
-    local release
-    if options.limits then
-        release = require("sallyport.feature.limit").release
-        M.log = release
-    end
-
-    local requests
-    if options.metrics then
-        requests = require("sallyport.requests")
+    local release = options.limits and require("sallyport.feature.limit").release
+    local requests = options.metrics and require("sallyport.requests")
+    if requests then
         requests.init(options.metrics)
-        M.log = requests.log
-        if release then
-            function M.log()
-                release()
-                requests.log()
-            end
-        end
         M.exit = requests.flush_at_exit
         control.requests = requests.rows
     end
+    local show = options.shown and require("sallyport.shown").prepare(options.shown)
+    local measure = choice.log
+    local count = requests and requests.log
 
-    --- finish is log for a location whose route has steps in that phase.
-    function M.finish()
-        phases.log()
+    --- log runs when a request is over.
+    function M.log()
+        measure()
+        if show then
+            show()
+        end
         if release then
             release()
         end
-        if requests then
-            requests.log()
+        if count then
+            count()
         end
+    end
+
+    --- finish is log for a location whose route may have steps in that phase.
+    function M.finish()
+        phases.log()
+        M.log()
     end
 
     --- worker runs once in each worker that starts.

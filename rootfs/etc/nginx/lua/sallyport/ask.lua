@@ -106,11 +106,24 @@ local function once(target, text, fresh)
     end
     local sock = ngx.socket.tcp()
     sock:settimeouts(target.connect, target.send, target.read)
-    local ok, err = sock:connect(address, port, { pool = target.pool .. (fresh and ":new" or "") })
+    local options = { pool = target.pool .. (fresh and ":new" or "") }
+    local ok, err
+    if port then
+        ok, err = sock:connect(address, port, options)
+    else
+        ok, err = sock:connect(address, options)
+    end
     if not ok then
         return nil, err, true
     end
     local reused = sock:getreusedtimes()
+    if target.before and reused == 0 then
+        ok, err = sock:send(target.before())
+        if not ok then
+            sock:close()
+            return nil, err, true
+        end
+    end
     if target.tls and reused == 0 then
         ok, err = sock:sslhandshake(false, target.name(), false)
         if not ok then
@@ -138,7 +151,8 @@ local function once(target, text, fresh)
     return answer
 end
 
---- ask sends a text to a target: { peer = f() → address, port; name = f() → that
+--- ask sends a text to a target: { peer = f() → address, and port but of a unix
+-- socket; before = f() → what a connection begins with, or nil; name = f() → that
 -- of TLS; tls, method, pool, idle, idle_requests, idle_time, connect, send,
 -- read }, where times are milliseconds. It returns an answer, or nil and why.
 function M.ask(target, text)

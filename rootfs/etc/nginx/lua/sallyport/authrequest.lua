@@ -22,6 +22,17 @@ for name in ([[
     OURS[name] = true
 end
 
+-- The header by which nginx believes its own requests of who the client is.
+local client_header
+
+--- init is told that header.
+function M.init(name)
+    client_header = name
+    if name then
+        OURS[lower(name)] = true
+    end
+end
+
 -- plain is a header's name as servers see it that take _ for -.
 local function plain(name)
     return (gsub(lower(name), "_", "-"))
@@ -104,12 +115,15 @@ function M.writer(value)
             ["X-Sent-From"] = "nginx-ingress-controller",
             ["X-Real-IP"] = var.remote_addr,
             ["X-Forwarded-For"] = var.remote_addr,
-            ["X-Forwarded-Proto"] = var.scheme,
+            ["X-Forwarded-Proto"] = var.pass_access_scheme or var.scheme,
             ["X-Forwarded-Host"] = words.authority(),
-            ["X-Scheme"] = var.scheme,
+            ["X-Scheme"] = var.pass_access_scheme or var.scheme,
             ["X-Auth-Request-Redirect"] = redirect and redirect() or var.request_uri,
             ["X-Request-ID"] = value.otherID and other_id() or var.req_id,
         }
+        if client_header then
+            ours[client_header] = var.remote_addr
+        end
         for _, header in ipairs(more) do
             for name in pairs(ours) do
                 if plain(name) == plain(header.name) then

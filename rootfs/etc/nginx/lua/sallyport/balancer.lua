@@ -110,11 +110,14 @@ end
 -- special chooses for a route that does not just have its endpoints take turns.
 local function special(route)
     local failed = get_last_failure() ~= nil
-    local backend, ctx = route.backend, nil
+    local backend, way, ctx = route.backend, route.choice.main, nil
     if route.choice.remembers then
         ctx = ngx.ctx
-        backend = ctx.backend or choice.backend(route)
-        ctx.backend, ctx.peer = backend, nil
+        if not ctx.backend then
+            ctx.backend, ctx.way = choice.backend(route)
+        end
+        backend, way = ctx.backend, ctx.way
+        ctx.peer = nil
     end
     if names and backend ~= route.backend then
         var.proxy_alternative_upstream_name = backend.id:gsub("/", "-")
@@ -126,9 +129,9 @@ local function special(route)
     end
     local peer
     if failed and size > 1 then
-        peer = choice.redrawn(route, backend, untried) or another(backend)
+        peer = choice.redrawn(backend, way, untried) or another(backend)
     else
-        peer = choice.peer(route, backend)
+        peer = choice.peer(route, backend, way)
         if not failed and size > 1 then
             set_more_tries(backend.more)
         end

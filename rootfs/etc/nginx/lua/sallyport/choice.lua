@@ -18,43 +18,68 @@ local DECAY_SECONDS = 10
 -- costs a look at all endpoints.
 local MAX_DRAWS = 32
 
---- prepare returns what a route's item says of choosing, or nil.
-function M.prepare(value)
-    if not (value.canary or value.affinity or value.balance) then
-        return nil
-    end
-    local balance = value.balance or {}
+-- Whether this worker has sent a request by time: until then, none has to be
+-- looked at when it is over.
+local timed = false
+
+-- way_of returns how an endpoint is chosen: by a cookie, else by a key, else by
+-- time, else one after the other.
+local function way_of(affinity, balance)
+    balance = balance or {}
     return {
-        canary = value.canary and canary.prepare(value.canary),
-        affinity = value.affinity and session.prepare(value.affinity),
+        affinity = affinity and session.prepare(affinity),
         key = balance.hashBy and words.compile(balance.hashBy),
         subset = balance.subset,
         ewma = balance.ewma,
-        -- Whether a request's later tries, or its log, have to know what was chosen.
-        remembers = value.canary ~= nil or balance.ewma,
     }
 end
 
--- known reads the client's cookie.
-local function known(route)
-    local affinity = route.choice.affinity
-    if affinity then
-        return session.read(affinity, route.backend.id or "", route.canary and route.canary.id)
+--- prepare returns what a route's item says of choosing, or nil.
+function M.prepare(value)
+    local other = value.canary
+    if not (other or value.affinity or value.balance) then
+        return nil
     end
+    local choice = { main = way_of(value.affinity, value.balance) }
+    -- Whether a request's later tries, or its log, have to know what was chosen.
+    choice.remembers = other ~= nil or choice.main.ewma
+    if other then
+        choice.canary = canary.prepare(other)
+        choice.other = way_of(other.affinity or not other.legacy and value.affinity or nil, other.balance)
+        choice.legacy = other.legacy or value.affinity and value.affinity.legacy
+    end
+    return choice
 end
 
---- backend returns the backend of a request: the route's, or its canary's. One
--- without endpoints is passed by.
+-- known reads the client's cookie.
+local function known(route, affinity)
+    return session.read(affinity, route.backend.id or "", route.canary and route.canary.id)
+end
+
+-- kept returns the id of the backend that a cookie keeps the client with, if one
+-- does.
+local function kept(route)
+    local c = route.choice
+    local affinity = c.main.affinity or c.other.affinity
+    if not affinity or c.legacy then
+        return nil
+    end
+    local _, id = known(route, affinity)
+    return id
+end
+
+--- backend returns the backend of a request, the route's or its canary's, and
+-- the way to choose of its endpoints. One without endpoints is passed by.
 function M.backend(route)
     local c = route.choice
     if not c.canary or route.canary.size == 0 then
-        return route.backend
+        return route.backend, c.main
     end
-    local _, with = known(route)
-    if with and not c.affinity.legacy then
-        return with == route.canary.id and route.canary or route.backend
+    local id = kept(route)
+    if id and id == route.canary.id or not id and canary.takes(c.canary) then
+        return route.canary, c.other
     end
-    return canary.takes(c.canary) and route.canary or route.backend
+    return route.backend, c.main
 end
 
 local function seeds_of(backend)
@@ -74,9 +99,8 @@ local function identity(peer)
     return ngx.md5(peer.address .. ":" .. peer.port)
 end
 
-local function of_session(route, backend)
-    local affinity = route.choice.affinity
-    local key, with = known(route)
+local function of_session(route, backend, affinity)
+    local key, with = known(route, affinity)
     if with ~= backend.id then
         key = nil
     end
@@ -99,10 +123,10 @@ end
 
 -- of_key chooses by a key: its endpoint, or one of a few that are next to each
 -- other in the order of addresses.
-local function of_key(c, backend)
-    local key = c.key()
+local function of_key(way, backend)
+    local key = way.key()
     local size = backend.size
-    local subset = c.subset
+    local subset = way.subset
     if not subset or subset >= size then
         if subset then
             return backend[random(size)]
@@ -122,6 +146,7 @@ local function score(peer, now)
 end
 
 local function of_time(backend)
+    timed = true
     local size = backend.size
     local i = random(size)
     if size == 1 then
@@ -136,13 +161,12 @@ local function of_time(backend)
 end
 
 --- peer returns the endpoint for a first try.
-function M.peer(route, backend)
-    local c = route.choice
-    if c.affinity then
-        return of_session(route, backend)
-    elseif c.key then
-        return of_key(c, backend)
-    elseif c.ewma then
+function M.peer(route, backend, way)
+    if way.affinity then
+        return of_session(route, backend, way.affinity)
+    elseif way.key then
+        return of_key(way, backend)
+    elseif way.ewma then
         return of_time(backend)
     end
     local i = backend.next
@@ -152,8 +176,8 @@ end
 
 --- redrawn returns an endpoint that the request has not tried, and gives the
 -- client its key for good; nil where it may not, or finds none.
-function M.redrawn(route, backend, untried)
-    local affinity = route.choice.affinity
+function M.redrawn(backend, way, untried)
+    local affinity = way.affinity
     if not affinity or not affinity.changeOnFailure then
         return nil
     end
@@ -201,13 +225,13 @@ function M.keep(backend, order)
 end
 
 --- log notes how long the endpoint of a request took that has ended.
-function M.log(route)
-    local c, ctx = route.choice, ngx.ctx
-    local times = ngx.var.upstream_response_time
-    if not c or not c.ewma or not times or not ctx.peer then
+function M.log()
+    if not timed then
         return
     end
-    local seconds = tonumber(times:match("[%d.]+$"))
+    local ctx = ngx.ctx
+    local times = ctx.way and ctx.way.ewma and ctx.peer and ngx.var.upstream_response_time
+    local seconds = times and tonumber(times:match("[%d.]+$"))
     if seconds then
         measure(ctx.backend, ctx.peer, seconds)
     end

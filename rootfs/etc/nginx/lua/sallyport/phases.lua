@@ -27,7 +27,7 @@ local FEATURES = {
     "rewrite",
     "rewritelog",
     "protocol",
-    "balance",
+    "vhost",
     "headers",
     "errors",
 }

@@ -47,7 +47,7 @@ local COMPUTED = {
         return ngx.escape_uri(var.request_uri)
     end,
     pass_access_scheme = function()
-        return var.scheme
+        return var.pass_access_scheme or var.scheme
     end,
 }
 

@@ -21,14 +21,37 @@ end
 
 local plain = authrequest.plain
 
+-- Where nginx asks itself.
+local own_address, own_tls_address
+
+--- init runs in the master.
+function M.init(own, own_tls)
+    own_address, own_tls_address = own, own_tls
+end
+
+-- client_of writes the PROXY header by which nginx knows whom it asks itself for:
+-- lists of addresses and limits are to see the client, and not this machine.
+local function client_of(port)
+    local address = var.remote_addr
+    if not address:find("^[%x.:]+$") then
+        return "PROXY UNKNOWN\r\n"
+    end
+    local six = address:find(":", 1, true)
+    return ("PROXY %s %s %s %s %d\r\n"):format(
+        six and "TCP6" or "TCP4", address, six and "::" or "0.0.0.0", var.remote_port, port)
+end
+
 local function target_of(value)
     local own, backend = value.own, value.backend
     return {
         peer = function()
             if own then
-                return "127.0.0.1", own
+                return value.tls and own_tls_address or own_address
             end
             return balancer.pick(backend)
+        end,
+        before = own and function()
+            return client_of(own)
         end,
         name = function()
             if own then

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/nginx"
+)
+
+// A port is one of TCP or of UDP.
+type port struct {
+	number int
+	udp    bool
+}
+
+// portsIn are those that a nginx.conf listens on.
+func portsIn(conf []byte) map[port]bool {
+	all := map[port]bool{}
+	for line := range bytes.Lines(conf) {
+		line = bytes.TrimLeft(line, " ")
+		if !bytes.HasPrefix(line, []byte("listen ")) {
+			continue
+		}
+		words := strings.Fields(strings.NewReplacer(";", " ", `"`, "").Replace(string(line)))
+		if len(words) < 2 {
+			continue
+		}
+		if number := annotation.ListenPort(words[1]); number != 0 {
+			all[port{number, len(words) > 2 && words[2] == "udp"}] = true
+		}
+	}
+	return all
+}
+
+// serves says whether the nginx.conf of a folder has our ports.
+func (o *options) serves(p nginx.Paths) bool {
+	conf, err := os.ReadFile(p.Conf)
+	ports := portsIn(conf)
+	return err == nil && ports[port{number: o.HTTPPort}] && ports[port{number: o.HTTPSPort}]
+}
+
+// had are the ports that an nginx has: that its file names them is no more than
+// a memory once all of it is gone.
+type had struct {
+	proxy *nginx.Nginx
+	file  os.FileInfo // that ports are of; it is replaced, never changed
+	ports map[port]bool
+}
+
+func (h *had) has(p port) bool {
+	path := h.proxy.Paths().Conf
+	now, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	if h.file == nil || !os.SameFile(h.file, now) || !h.file.ModTime().Equal(now.ModTime()) {
+		conf, err := os.ReadFile(path)
+		if err != nil {
+			return false
+		}
+		h.file, h.ports = now, portsIn(conf)
+	}
+	return h.ports[p] && h.proxy.Lives()
+}
+
+// taken says why nginx can't listen on a port, "" where it can, or does already.
+func taken(proxy *nginx.Nginx) func(number int, udp bool) string {
+	ours := &had{proxy: proxy}
+	return func(number int, udp bool) string {
+		p := port{number, udp}
+		if ours.has(p) {
+			return ""
+		}
+		if err := p.free(); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+}
+
+// claimPorts says where nginx will listen, and finds out now whether it can:
+// unless it does already.
+func (o *options) claimPorts(proxy *nginx.Nginx, log *slog.Logger) (model.Listen, error) {
+	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, IPv6: hasIPv6()}
+	ours := &had{proxy: proxy}
+	for name, number := range map[string]int{"http-port": o.HTTPPort, "https-port": o.HTTPSPort} {
+		p := port{number: number}
+		if ours.has(p) {
+			continue // an nginx to adopt, or workers of one that died with this folder
+		}
+		if err := p.free(); err != nil {
+			return listen, fmt.Errorf("--%s: %w", name, err)
+		}
+	}
+	if p := (port{number: listen.DefaultPort}); p.number != 0 && !ours.has(p) {
+		if err := p.free(); err != nil {
+			log.Warn("the built-in 404 has no port of its own", "flag", "--default-server-port", "because", err)
+			listen.DefaultPort = 0
+		}
+	}
+	return listen, nil
+}
+
+// free says why a port can't be had now.
+func (p port) free() error {
+	if p.udp {
+		c, err := net.ListenPacket("udp", ":"+strconv.Itoa(p.number))
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	}
+	l, err := net.Listen("tcp", ":"+strconv.Itoa(p.number))
+	if errors.Is(err, syscall.EACCES) {
+		return fmt.Errorf("%w (ports below 1024 need root or CAP_NET_BIND_SERVICE)", err)
+	}
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}

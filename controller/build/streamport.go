@@ -1,0 +1,51 @@
+package build
+
+import "fmt"
+
+// firstClaim gives a port that nobody claimed, unless it is ours or another
+// program's.
+func (t *task) firstClaim(p streamPort, who string, taken map[streamPort]string) error {
+	l := t.o.Listen
+	for _, own := range []struct {
+		port int
+		name string
+	}{
+		{l.HTTPPort, "HTTP"}, {l.HTTPSPort, "HTTPS"}, {l.DefaultPort, "the default server"},
+		{t.o.HealthPort, "/healthz"}, {t.o.WebhookPort, "the admission webhook"},
+	} {
+		if own.port == p.number && !p.udp && own.port != 0 {
+			return fmt.Errorf("%s is that of %s", p, own.name)
+		}
+	}
+	if most := t.mostPorts(); len(taken) >= most {
+		return fmt.Errorf("%s is one too many: max-worker-connections and the limit of open files leave room for %d ports", p, most)
+	}
+	if t.o.Taken != nil {
+		if reason := t.o.Taken(p.number, p.udp); reason != "" {
+			t.result.Taken = true
+			return fmt.Errorf("%s can't be had: %s", p, reason)
+		}
+	}
+	taken[p] = who
+	return nil
+}
+
+// mostPorts is how many ports nginx may listen on beside its own: a socket is a
+// connection of each worker, and nginx does not start where they are too many.
+// With reuseport each worker has one of its own, which the master holds too.
+// Half of both is left to connections.
+func (t *task) mostPorts() int {
+	s := &t.result.Config.Settings
+	families := 1
+	if s.Listen.IPv6 {
+		families = 2
+	}
+	most := s.WorkerConnections / 2 / families
+	if t.o.OpenFiles == 0 {
+		return most
+	}
+	if s.ReusePort {
+		families *= max(s.WorkerProcesses, 1)
+	}
+	return min(most, t.o.OpenFiles/2/families)
+}
