@@ -149,6 +149,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	tasks := newTasks()
+	tasks.start("reaping orphans", func() error { reapOrphans(work); return nil })
 	tasks.start("reading objects", func() error { return objects.Run(work) })
 	tasks.start("exporting spans", func() error { return exporter.Run(work) })
 	tasks.start("the controller", func() error { return loop.Run(work) })

@@ -16,8 +16,9 @@ import (
 // and no others to be had. It needs Root.
 type Confinement struct {
 	User         int
-	Capabilities []int // numbers, such as unix.CAP_NET_BIND_SERVICE
-	NoNewPrivs   bool  // what allowPrivilegeEscalation: false sets
+	Capabilities []int  // numbers, such as unix.CAP_NET_BIND_SERVICE
+	NoNewPrivs   bool   // what allowPrivilegeEscalation: false sets
+	Root         string // set by Launch
 }
 
 // confineVariable has the Confinement of the stage "confined" as JSON.
@@ -25,6 +26,10 @@ const confineVariable = "SALLYPORT_TEST_CONFINE"
 
 // confine makes a program start this binary first, which becomes the program.
 func (g program) confine(c Confinement) (program, error) {
+	c.Root = Root()
+	if c.Root == "" {
+		return g, errors.New("there is no root to confine it to: set " + RootVariable)
+	}
 	text, err := json.Marshal(c)
 	if err != nil {
 		return g, err
@@ -50,15 +55,11 @@ func confined() int {
 func (c Confinement) exec(args []string) error {
 	// Each of these calls is about one thread: the one that runs the program.
 	runtime.LockOSThread()
-	root := Root()
-	if root == "" {
-		return errors.New("there is no root: set " + RootVariable)
-	}
-	proc := root + "/proc"
+	proc := c.Root + "/proc"
 	if err := unix.Mount("proc", proc, "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mount %s: %w", proc, err)
 	}
-	if err := unix.Chroot(root); err != nil {
+	if err := unix.Chroot(c.Root); err != nil {
 		return err
 	}
 	if err := unix.Chdir("/"); err != nil {
