@@ -11,15 +11,16 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # on two cores, is built before the tests and once.
 TEST_TIMEOUT := 30m
 
-# Where `make rootfs` puts the tree of the image.
-ROOTFS ?= bin/rootfs
+# Where `make rootfs` puts the tree of the image: a folder that `go list ./...` does
+# not look into, since parts of it are root's alone.
+ROOTFS ?= bin/_rootfs
 
 .PHONY: build rootfs run test test-image fuzz compat lint golden docs bench bench-l4 clean help
 
 build: ## bin/sallyport and bin/sallyport-proxier (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
-rootfs: ## the tree of the image in bin/rootfs, or ROOTFS, with debootstrap; wants root
+rootfs: ## the tree of the image in bin/_rootfs, or ROOTFS, with debootstrap; wants root
 	@test/setup/install rootfs
 	@$(MAKE) --no-print-directory build
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./rootfs/image/sbom
