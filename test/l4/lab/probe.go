@@ -74,8 +74,8 @@ type Flow struct {
 func (p Probe) Open() (*Flow, error) {
 	for {
 		f, err := p.open()
-		if p.Network == "udp" && errors.Is(err, unix.EADDRINUSE) {
-			continue // a server has the port: on to the next one
+		if errors.Is(err, unix.EADDRINUSE) {
+			continue // a server has the port, or a late segment may come for it: on to the next one
 		}
 		return f, err
 	}
@@ -84,11 +84,9 @@ func (p Probe) Open() (*Flow, error) {
 func (p Probe) open() (*Flow, error) {
 	d := net.Dialer{Timeout: p.Wait}
 	d.SetMultipathTCP(false)
-	switch {
-	case p.Network == "udp":
-		d.LocalAddr = &net.UDPAddr{IP: p.Source.AsSlice(), Port: p.From.sourcePort()}
-	case p.Source.IsValid():
-		d.LocalAddr = &net.TCPAddr{IP: p.Source.AsSlice()}
+	source, port := p.Source.AsSlice(), p.From.sourcePort()
+	if d.LocalAddr = (&net.TCPAddr{IP: source, Port: port}); p.Network == "udp" {
+		d.LocalAddr = &net.UDPAddr{IP: source, Port: port}
 	}
 	f := &Flow{}
 	err := p.From.Do(func() (err error) {
@@ -102,8 +100,11 @@ func (p Probe) open() (*Flow, error) {
 	return f, nil
 }
 
-// sourcePort gives each datagram socket a port that none had before it: for a
-// kernel that remembers flows, a port that comes again is the old flow.
+// sourcePort gives each socket a port that none had before it: for a kernel that
+// remembers flows, a datagram's port that comes again is the old flow. And ipvs
+// keeps the port of a connection, so that a port which two connections to two
+// services have in turn is one flow to the endpoint of both: the second's SYN is
+// lost for as long as conntrack remembers the first's end (2 minutes).
 func (n *Namespace) sourcePort() int {
 	const first, count = 33000, 32000
 	return first + int(n.next.Add(1)%count)
