@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -84,9 +85,10 @@ func (p Probe) Open() (*Flow, error) {
 func (p Probe) open() (*Flow, error) {
 	d := net.Dialer{Timeout: p.Wait}
 	d.SetMultipathTCP(false)
-	source, port := p.Source.AsSlice(), p.From.sourcePort()
-	if d.LocalAddr = (&net.TCPAddr{IP: source, Port: port}); p.Network == "udp" {
-		d.LocalAddr = &net.UDPAddr{IP: source, Port: port}
+	if source := p.Source.AsSlice(); p.Network == "udp" {
+		d.LocalAddr = &net.UDPAddr{IP: source, Port: sourcePort(&p.From.udp)}
+	} else {
+		d.LocalAddr = &net.TCPAddr{IP: source, Port: sourcePort(&p.From.tcp)}
 	}
 	f := &Flow{}
 	err := p.From.Do(func() (err error) {
@@ -105,9 +107,9 @@ func (p Probe) open() (*Flow, error) {
 // keeps the port of a connection, so that a port which two connections to two
 // services have in turn is one flow to the endpoint of both: the second's SYN is
 // lost for as long as conntrack remembers the first's end (2 minutes).
-func (n *Namespace) sourcePort() int {
+func sourcePort(last *atomic.Uint32) int {
 	const first, count = 33000, 32000
-	return first + int(n.next.Add(1)%count)
+	return first + int(last.Add(1)%count)
 }
 
 // Ask sends one line or datagram and waits for the answer to it.
