@@ -36,6 +36,7 @@ func read(r *option.Reader) model.Settings {
 	readGeoIP(r, &s)
 	readHTTP(r, &s)
 	readPeers(r, &s)
+	readBinding(r, &s)
 	readMachine(r, &s)
 	readRedirects(r, &s)
 	readUpstream(r, &s)
