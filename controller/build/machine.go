@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,6 +62,11 @@ var requestVariables = append(strings.Fields(`remote_addr remote_port remote_use
 	ssl_client_verify ssl_client_s_dn ssl_client_i_dn ssl_client_serial ssl_client_fingerprint ssl_client_escaped_cert proxy_add_x_forwarded_for`),
 	"http_*", "arg_*", "cookie_*")
 
+// decoded are variables that hold what clients encoded, line breaks too: in a
+// header they could end it. nginx.conf has those that begin with plain_ in their
+// place, which are empty where there is such.
+var decoded = regexp.MustCompile(`\$(?:\{(uri|remote_user|ssl_server_name)\}|(uri|remote_user|ssl_server_name)\b)`)
+
 // framing are the headers that say where a request ends, and whom it is for.
 var framing = []string{"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"}
 
@@ -83,7 +89,7 @@ func (t *task) headersFor(object model.Object, key, reference string, variables 
 			t.problem(object, "data."+key, fmt.Sprintf("ConfigMap %s: %v; it is left out", name, err))
 			continue
 		}
-		texts = append(texts, header, value)
+		texts = append(texts, header, decoded.ReplaceAllString(value, "$${plain_${1}${2}}"))
 	}
 	return option.ListOf(texts...)
 }

@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
@@ -41,6 +42,21 @@ func byTenant(values ...string) func(c client) (string, string) {
 		}
 		return strings.Join(all, " "), ""
 	}
+}
+
+// What a client encodes can't become a header of its own, or a request.
+func TestHeadersOfDecodedText(t *testing.T) {
+	p := keyProof{settings: map[string]string{"proxy-set-headers": "sallyport/asked"}, more: more("asked", `X-Who: "[$remote_user] [${uri}] [$ssl_server_name]"`)}
+	p.want = "200|[joe] [/a b] []|,200|[] [] []|"
+	p.ask = func(c client) (string, string) {
+		ask := func(user, path string) string {
+			h := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(user+":x"))}}
+			got, _ := said(cluster.Request{URL: "http://HOST" + path, Header: h}, []string{"X-Who", "X-Evil"}, nil)(c)
+			return got
+		}
+		return ask("joe", "/a%20b") + "," + ask("joe\r\n\r\nGET /x HTTP/1.0\r\n\r\n", "/a%0d%0aX-Evil:%201"), ""
+	}
+	p.run(t, 110)
 }
 
 // The keys for where nginx listens, and whom it counts by.
