@@ -290,14 +290,6 @@ func (f *frame) Exports() bool { return f.Traces && f.Spans.Collector != "" }
 // has up to 3 KB.
 func (f *frame) SpanMemory() int { return 1 + f.Spans.Queue*3/1024 }
 
-// PlainVariables are those of which headers for endpoints want what has no
-// control characters.
-func (f *frame) PlainVariables() []string {
-	return slices.DeleteFunc([]string{"uri", "remote_user", "ssl_server_name"}, func(name string) bool {
-		return !strings.Contains(string(f.Machine.RequestHeaders), "${plain_"+name+"}")
-	})
-}
-
 // Bound is where a port of HTTP or HTTPS is had, as listen takes it.
 func (f *frame) Bound(port int) []string {
 	var all []string

@@ -5,7 +5,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -56,16 +55,11 @@ func (t *task) dhParam(reference string) (model.FileID, error) {
 }
 
 // requestVariables are those that a header for endpoints may have.
-var requestVariables = append(strings.Fields(`remote_addr remote_port remote_user host http_host best_http_host req_id request_id request_uri uri args
+var requestVariables = append(strings.Fields(`remote_addr remote_port host http_host best_http_host req_id request_id request_uri args
 	is_args query_string scheme https server_name server_port server_addr server_protocol request_method content_type content_length
-	msec time_iso8601 hostname realip_remote_addr realip_remote_port connection connection_requests ssl_protocol ssl_cipher ssl_server_name
+	msec time_iso8601 hostname realip_remote_addr realip_remote_port connection connection_requests ssl_protocol ssl_cipher
 	ssl_client_verify ssl_client_s_dn ssl_client_i_dn ssl_client_serial ssl_client_fingerprint ssl_client_escaped_cert proxy_add_x_forwarded_for`),
 	"http_*", "arg_*", "cookie_*")
-
-// decoded are variables that hold what clients encoded, line breaks too: in a
-// header they could end it. nginx.conf has those that begin with plain_ in their
-// place, which are empty where there is such.
-var decoded = regexp.MustCompile(`\$(?:\{(uri|remote_user|ssl_server_name)\}|(uri|remote_user|ssl_server_name)\b)`)
 
 // framing are the headers that say where a request ends, and whom it is for.
 var framing = []string{"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"}
@@ -89,7 +83,7 @@ func (t *task) headersFor(object model.Object, key, reference string, variables 
 			t.problem(object, "data."+key, fmt.Sprintf("ConfigMap %s: %v; it is left out", name, err))
 			continue
 		}
-		texts = append(texts, header, decoded.ReplaceAllString(value, "$${plain_${1}${2}}"))
+		texts = append(texts, header, value)
 	}
 	return option.ListOf(texts...)
 }

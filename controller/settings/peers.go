@@ -61,8 +61,7 @@ func readPeers(r *option.Reader, s *model.Settings) {
 		Doc: "The peers that are believed of who the client is: addresses and ranges of load balancers. Differs: ingress-nginx believes everybody, so that any client could choose its address. Where it is wrong, nobody is believed.",
 	}
 	before := len(r.Problems())
-	p.Trusted = trusted.Get(r)
-	if len(r.Problems()) > before {
+	if p.Trusted = trusted.Get(r); len(r.Problems()) > before {
 		p.Trusted = ""
 	}
 	p.ForHeader = text(r, "forwarded-for-header", "X-Forwarded-For", forwardHeader, "The header that names the client. Of several addresses the last one counts that no peer of `proxy-real-ip-cidr` has.")

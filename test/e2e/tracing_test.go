@@ -136,13 +136,11 @@ func TestACollectorThatHangs(t *testing.T) {
 func TestAFullQueueOfSpans(t *testing.T) {
 	c := cluster.Collect(t, "10.244.146.9:4317")
 	s := traced(t, 146, "10.244.146.9:4317", `otel-schedule-delay-millis: "3600000"`, `otel-max-queuesize: "3"`, `otel-max-export-batch-size: "3"`)
-	asks(t, s, 200)
+	asks(t, s, 200) // three fit until the queue is next looked at
+	logged(t, s, "spans are dropped")
 	s.Stop(t)
 	spans, _ := c.Spans()
 	if len(spans) == 0 {
 		t.Error("no span came")
-	}
-	if len(spans) < 200 && lines(s.Log(), "spans are dropped") == 0 {
-		t.Errorf("%d of 200 spans came, and nobody was told of the others", len(spans))
 	}
 }
