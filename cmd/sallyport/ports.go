@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/nginx"
 )
@@ -34,7 +33,7 @@ func portsIn(conf []byte) map[port]bool {
 		if len(words) < 2 {
 			continue
 		}
-		if number := annotation.ListenPort(words[1]); number != 0 {
+		if number, err := strconv.Atoi(words[1][strings.LastIndexByte(words[1], ':')+1:]); err == nil {
 			all[port{number, len(words) > 2 && words[2] == "udp"}] = true
 		}
 	}

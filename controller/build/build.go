@@ -260,6 +260,7 @@ func (o *Options) parseSettings(from *corev1.ConfigMap) parsedSettings {
 	}
 	p.settings, p.problems = settings.Parse(data)
 	p.settings.Listen = o.Listen
+	p.settings.Listen.IPv6 = o.Listen.IPv6 && !p.settings.NoIPv6
 	p.settings.Metrics = o.Metrics
 	p.settings.StrictPaths = o.StrictPaths
 	return p
