@@ -86,6 +86,16 @@ func taken(proxy dataPlane) func(number int, udp bool) string {
 	}
 }
 
+// absent says why nothing can listen on an address, "" where something can.
+func absent(address string) string {
+	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		return err.Error()
+	}
+	l.Close()
+	return ""
+}
+
 // claimPorts says where nginx will listen, and finds out now whether it can:
 // unless it does already.
 func (o *options) claimPorts(proxy dataPlane, log *slog.Logger) (model.Listen, error) {
