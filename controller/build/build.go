@@ -133,6 +133,7 @@ func (b *Builder) task(s *store.Snapshot) *task {
 		},
 		hosts: map[string]*host{},
 		used:  map[store.Key]bool{},
+		named: map[store.Key]bool{},
 	}
 }
 
@@ -160,7 +161,8 @@ type task struct {
 	s      *store.Snapshot
 	result *Result
 	hosts  map[string]*host
-	used   map[store.Key]bool // Secrets
+	used   map[store.Key]bool // Secrets that something refers to
+	named  map[store.Key]bool // ConfigMaps, the same
 	// namings are what Ingresses say of hosts' names, oldest first.
 	namings []naming
 	birds   []bird // of canary Ingresses, oldest first
@@ -217,7 +219,7 @@ func (t *task) readSettings() {
 		t.policy = p.settings.Annotations
 		clear(t.annotations) // they were read under another
 	}
-	t.named(object)
+	t.referredByKeys(object)
 	t.syslog(object)
 	t.modules(object)
 	t.geoIP(object)
