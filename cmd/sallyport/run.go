@@ -37,9 +37,7 @@ func controllerCommand(ctx context.Context, args []string, stdout, stderr io.Wri
 	log := newLog(o, stderr)
 	tellIgnored(flags, log)
 	klog.SetSlogLogger(log) // what client-go says goes where we say it
-	if err := passBindService(); err != nil {
-		log.Warn("the capability NET_BIND_SERVICE can't be used", "because", err)
-	}
+	useBindService(log)
 	return run(ctx, o, log)
 }
 

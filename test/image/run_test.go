@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -154,6 +155,27 @@ func complaints(log string) string {
 		}
 	}
 	return found.String()
+}
+
+// nginx in a container of its own has the same rights by the same way, whatever the
+// controller's process ids and its are.
+func TestServesFromAContainerOfItsOwn(t *testing.T) {
+	cluster.Echo(t, "web", "10.244.1.1:8080")
+	unprivilegedPorts(t, "1024")
+	folder := manifests(t, "") + "/w"
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.Chown(folder, 101, 101)); err != nil {
+		t.Fatal(err)
+	}
+	c := confined(true, unix.CAP_NET_BIND_SERVICE)
+	s := cluster.Launch(t, cluster.Options{
+		Args: []string{"--manifests=" + manifests(t, objects(t, ""))}, Confined: &c, HTTP: 80, HTTPS: 443,
+		WorkDir: folder, External: cluster.ConfineDataPlane(t, folder, c),
+	})
+	for _, url := range []string{"http://a.example.org/", "https://a.example.org/"} {
+		if r := s.Get(t, url); r.Seen == nil {
+			t.Errorf("%s: %s", url, r)
+		}
+	}
 }
 
 // Who may not listen is told why.
