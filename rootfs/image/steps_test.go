@@ -7,6 +7,7 @@ package image
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -126,5 +127,21 @@ func TestHowTheImageStarts(t *testing.T) {
 		if !strings.Contains(strings.Join(lines, "\n"), "org.opencontainers.image."+label+"=") {
 			t.Errorf("the Dockerfile has no label %s", label)
 		}
+	}
+}
+
+// A folder that is somebody's is left alone.
+func TestBuildRefusesFoldersOfOthers(t *testing.T) {
+	mine := t.TempDir()
+	kept := filepath.Join(mine, "kept")
+	if err := os.WriteFile(kept, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("./build", mine, t.TempDir()).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "holds something else") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Error(err)
 	}
 }

@@ -157,8 +157,8 @@ func complaints(log string) string {
 	return found.String()
 }
 
-// nginx in a container of its own has the same rights by the same way, whatever the
-// controller's process ids and its are.
+// nginx in a container of its own has the same rights by the same way, and the
+// controller needs none.
 func TestServesFromAContainerOfItsOwn(t *testing.T) {
 	cluster.Echo(t, "web", "10.244.1.1:8080")
 	unprivilegedPorts(t, "1024")
@@ -166,10 +166,10 @@ func TestServesFromAContainerOfItsOwn(t *testing.T) {
 	if err := errors.Join(os.Mkdir(folder, 0o700), os.Chown(folder, 101, 101)); err != nil {
 		t.Fatal(err)
 	}
-	c := confined(true, unix.CAP_NET_BIND_SERVICE)
+	nothing := confined(true)
 	s := cluster.Launch(t, cluster.Options{
-		Args: []string{"--manifests=" + manifests(t, objects(t, ""))}, Confined: &c, HTTP: 80, HTTPS: 443,
-		WorkDir: folder, External: cluster.ConfineDataPlane(t, folder, c),
+		Args: []string{"--manifests=" + manifests(t, objects(t, ""))}, Confined: &nothing, HTTP: 80, HTTPS: 443,
+		WorkDir: folder, External: cluster.ConfineDataPlane(t, folder, confined(true, unix.CAP_NET_BIND_SERVICE)),
 	})
 	for _, url := range []string{"http://a.example.org/", "https://a.example.org/"} {
 		if r := s.Get(t, url); r.Seen == nil {
