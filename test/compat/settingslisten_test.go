@@ -2,8 +2,6 @@ package compat
 
 import (
 	"encoding/base64"
-	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -46,7 +44,7 @@ func byTenant(values ...string) func(c client) (string, string) {
 
 // What a client encodes can't become a header of its own, or a request: no header
 // takes a variable that holds it.
-func TestHeadersOfDecodedText(t *testing.T) {
+func decodedText() keyProof {
 	p := keyProof{settings: map[string]string{"proxy-set-headers": "sallyport/asked"},
 		more: more("asked", "X-User: of $remote_user", "X-Path: at ${uri}", "X-Name: as $ssl_server_name", "X-Whole: $request_uri")}
 	p.want = "200||||/a%0d%0aX-Evil:%201|"
@@ -54,16 +52,11 @@ func TestHeadersOfDecodedText(t *testing.T) {
 		h := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("joe\r\n\r\nGET /x HTTP/1.0\r\n\r\n:x"))}}
 		return said(cluster.Request{URL: "http://HOST/a%0d%0aX-Evil:%201", Header: h}, []string{"X-User", "X-Path", "X-Name", "X-Whole", "X-Evil"}, nil)(c)
 	}
-	p.run(t, 110)
+	return p
 }
 
 // The keys for where nginx listens, and whom it counts by.
-func TestListenKeys(t *testing.T) {
-	if l, err := net.Listen("tcp6", "[::1]:0"); err != nil {
-		t.Fatal("this machine has no IPv6: ", err)
-	} else {
-		l.Close()
-	}
+func listenKeys() map[string]keyProof {
 	limited := func(_ *testing.T, p *keyProof, _ *site) {
 		p.more = proof{annotations: map[string]string{"limit-rpm": "1", "limit-burst-multiplier": "1"}}.manifest(1, "")
 	}
@@ -71,17 +64,16 @@ func TestListenKeys(t *testing.T) {
 		return func(c client) (string, string) { c.host = hostOf(1, ""); return ask(c) }
 	}
 	long := strings.Repeat("x", 900)
-	for i, p := range []keyProof{
-		{keys: []string{"bind-address"}, settings: map[string]string{"bind-address": "127.0.0.2, ::1"}, ask: reached("127.0.0.1", "127.0.0.2", "::1"), want: "nobody nobody web web web web"},
-		{keys: []string{"disable-ipv6"}, settings: map[string]string{"disable-ipv6": "true"}, ask: reached("127.0.0.1", "::1"), want: "web web nobody nobody"},
-		{keys: []string{"bind-address", "disable-ipv6"}, settings: map[string]string{"bind-address": "127.0.0.2, ::1", "disable-ipv6": "true"},
+	return numbered(
+		decodedText(),
+		keyProof{keys: []string{"bind-address"}, settings: map[string]string{"bind-address": "127.0.0.2, ::1"}, ask: reached("127.0.0.1", "127.0.0.2", "::1"), want: "nobody nobody web web web web"},
+		keyProof{keys: []string{"disable-ipv6"}, settings: map[string]string{"disable-ipv6": "true"}, ask: reached("127.0.0.1", "::1"), want: "web web nobody nobody"},
+		keyProof{keys: []string{"bind-address", "disable-ipv6"}, settings: map[string]string{"bind-address": "127.0.0.2, ::1", "disable-ipv6": "true"},
 			ask: reached("127.0.0.1", "127.0.0.2", "::1"), want: "nobody nobody web web nobody nobody"},
-		{settings: map[string]string{"bind-address": "127.0.0.2; } evil"}, ask: reached("127.0.0.1"), want: "web web"},
+		keyProof{settings: map[string]string{"bind-address": "127.0.0.2; } evil"}, ask: reached("127.0.0.1"), want: "web web"},
 		// Each tenant has two requests; who is of none is not counted.
-		{keys: []string{"limit-conn-zone-variable"}, settings: map[string]string{"limit-conn-zone-variable": "$http_x_tenant"}, prepare: limited,
+		keyProof{keys: []string{"limit-conn-zone-variable"}, settings: map[string]string{"limit-conn-zone-variable": "$http_x_tenant"}, prepare: limited,
 			ask: limit(byTenant("a", "a", "a", "b", long, long, long, "", "", "")), want: "web web 503 web web web 503 web web web"},
-		{settings: map[string]string{"limit-conn-zone-variable": "$http_x_tenant$uri"}, prepare: limited, ask: limit(byTenant("a", "b", "c")), want: "web web 503"},
-	} {
-		t.Run(fmt.Sprintf("%d %s", i, strings.Join(p.keys, " ")), func(t *testing.T) { p.run(t, 100+i) })
-	}
+		keyProof{settings: map[string]string{"limit-conn-zone-variable": "$http_x_tenant$uri"}, prepare: limited, ask: limit(byTenant("a", "b", "c")), want: "web web 503"},
+	)
 }
