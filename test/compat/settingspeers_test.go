@@ -54,9 +54,9 @@ func peerKeys() map[string]keyProof {
 	return numbered(
 		keyProof{keys: strings.Fields("use-forwarded-headers forwarded-for-header forwarded-host-header compute-full-forwarded-for proxy-real-ip-cidr"),
 			settings: forwarded, ask: plainly(believed), want: "198.51.100.2 | 198.51.100.2, 203.0.113.9, 127.0.0.1 | two.example.com"},
+		one("compute-full-forwarded-for", "true", "127.0.0.1 | 198.51.100.1, 203.0.113.9, 127.0.0.1 | HOST", believed),
 		one("enable-real-ip", "true", "203.0.113.9 | 203.0.113.9 | HOST", believed),
 		keyProof{keys: []string{"use-proxy-protocol", "forwarded-for-proxy-protocol-header"}, settings: proxied, ask: plainly(behind), want: "203.0.113.7 203.0.113.7"},
 		from("whitelist-source-range", "203.0.113.7"), from("denylist-source-range", "127.0.0.0/8"),
 	)
 }
-
