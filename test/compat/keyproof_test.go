@@ -36,7 +36,7 @@ type keyProof struct {
 func keyProofs() map[string]map[string]keyProof {
 	return map[string]map[string]keyProof{
 		"logs": logKeys(), "compression": compressionKeys(), "databases": geoKeys(), "snippets": snippetKeys(), "server": serverKeys(), "listen": listenKeys(),
-		"http": httpKeys(), "redirects": redirectKeys(), "proxy": proxyKeys(), "asking": globalAuthKeys(), "peers": peerKeys(),
+		"http": httpKeys(), "redirects": redirectKeys(), "proxy": proxyKeys(), "asking": globalAuthKeys(), "peers": peerKeys(), "tls": tlsKeys(),
 	}
 }
 
