@@ -12,7 +12,7 @@ import (
 // what their key's check let through.
 type Settings struct {
 	Listen Listen
-	// Bind are the addresses of the ports for HTTP and HTTPS; empty: all.
+	// Bind are the addresses of the ports that clients come to; empty: all.
 	Bind   option.List
 	NoIPv6 bool
 	// Passthrough are the hosts whose TLS is not opened, sorted. Where there are

@@ -23,7 +23,7 @@ func readBinding(r *option.Reader, s *model.Settings) {
 	s.NoIPv6 = flag(r, "disable-ipv6", false, "Listens on no IPv6 address.")
 	bind := option.Key[option.List]{
 		Name: "bind-address", DefaultDoc: "all", Check: option.ListOfEach(boundAddress),
-		Doc: "The addresses of this machine on which nginx has its ports for HTTP and HTTPS. Without `reuse-port` a change of it takes effect at nginx's next start, for the kernel gives no port out twice.",
+		Doc: "The addresses of this machine on which nginx has its ports for HTTP, HTTPS, and TCP and UDP services. Without `reuse-port` a change of it takes effect at nginx's next start, for the kernel gives no port out twice.",
 	}
 	s.Bind = bind.Get(r)
 	if !s.NoIPv6 {

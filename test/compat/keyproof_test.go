@@ -36,7 +36,8 @@ type keyProof struct {
 func keyProofs() map[string]map[string]keyProof {
 	return map[string]map[string]keyProof{
 		"logs": logKeys(), "compression": compressionKeys(), "databases": geoKeys(), "snippets": snippetKeys(), "server": serverKeys(), "listen": listenKeys(),
-		"http": httpKeys(), "redirects": redirectKeys(), "proxy": proxyKeys(), "asking": globalAuthKeys(), "peers": peerKeys(), "tls": tlsKeys(),
+		"http": httpKeys(), "redirects": redirectKeys(), "proxy": proxyKeys(), "asking": globalAuthKeys(), "peers": peerKeys(), "tls": tlsKeys(), "workers": workerKeys(),
+		"policy": policyKeys(), "rules": modSecurityKeys(), "tracing": tracingKeys(), "streams": streamKeys(),
 	}
 }
 

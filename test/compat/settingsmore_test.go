@@ -79,7 +79,7 @@ func compressionKeys() map[string]keyProof {
 }
 
 func geoKeys() map[string]keyProof {
-	return map[string]keyProof{"databases": {
+	p := keyProof{
 		keys: []string{"use-geoip2"},
 		settings: map[string]string{
 			"use-geoip2": "true", "geoip2-autoreload-in-minutes": "1", "log-format-upstream": "GET $request_uri $geoip2_country_code.$geoip2_org.",
@@ -106,7 +106,10 @@ func geoKeys() map[string]keyProof {
 			return fmt.Sprint(r.Status, " ", line, " named ", strings.Count(c.site.Log(), "GeoLite2-ASN.mmdb: is cut off") > 0), ""
 		},
 		want: "451 XX.. named true",
-	}}
+	}
+	again := p
+	again.keys, again.inner = []string{"geoip2-autoreload-in-minutes"}, true // which are minutes
+	return map[string]keyProof{"databases": p, "newer ones": again}
 }
 
 // freePort is a port on which nobody listens.

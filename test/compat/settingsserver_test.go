@@ -74,10 +74,10 @@ func serverKeys() map[string]keyProof {
 		keyProof{keys: []string{"ssl-early-data"}, settings: map[string]string{"ssl-early-data": "true"}, inner: true,
 			ask: func(c client) (string, string) { return short(c.get("/")), "" }, want: "web"},
 		keyProof{keys: []string{"worker-cpu-affinity", "variables-hash-max-size", "variables-hash-bucket-size", "map-hash-bucket-size", "server-name-hash-max-size", "server-name-hash-bucket-size",
-			"proxy-headers-hash-max-size", "proxy-headers-hash-bucket-size", "debug-connections", "enable-aio-write"},
+			"proxy-headers-hash-max-size", "proxy-headers-hash-bucket-size", "enable-aio-write"},
 			settings: map[string]string{"worker-cpu-affinity": "auto", "variables-hash-max-size": "4096", "variables-hash-bucket-size": "512", "map-hash-bucket-size": "256",
 				"server-name-hash-max-size": "8192", "server-name-hash-bucket-size": "512", "proxy-headers-hash-max-size": "2048", "proxy-headers-hash-bucket-size": "256",
-				"debug-connections": "192.0.2.1, 2001:db8::/64", "enable-aio-write": "true"},
+				"enable-aio-write": "true"},
 			ask: func(c client) (string, string) { return short(c.get("/")), "" }, want: "web", inner: true},
 	)
 }
