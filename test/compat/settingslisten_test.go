@@ -2,6 +2,7 @@ package compat
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -42,6 +43,26 @@ func byTenant(values ...string) func(c client) (string, string) {
 	}
 }
 
+// byName has a Service of a name with addresses of both families.
+func byName() keyProof {
+	p := one("disable-ipv6-dns", "true", "four", func(c client) string {
+		for range 20 {
+			if got := short(c.get("/")); got != "four" {
+				return got
+			}
+		}
+		return "four"
+	})
+	p.service = "external"
+	p.prepare = func(t *testing.T, p *keyProof, g *site) {
+		cluster.Echo(t, "four", g.address(10)+":80")
+		cluster.Echo(t, "six", "[fd00:10:244::10]:80")
+		cluster.StartDNS(t).Set(t, "db.example.com", "db.example.com. 60 IN A "+g.address(10), "db.example.com. 60 IN AAAA fd00:10:244::10")
+		p.more = "apiVersion: v1\nkind: Service\nmetadata: {name: external, namespace: default}\nspec: {type: ExternalName, externalName: db.example.com, ports: [{port: 80}]}\n"
+	}
+	return p
+}
+
 // What a client encodes can't become a header of its own, or a request: no header
 // takes a variable that holds it.
 func decodedText() keyProof {
@@ -64,8 +85,18 @@ func listenKeys() map[string]keyProof {
 		return func(c client) (string, string) { c.host = hostOf(1, ""); return ask(c) }
 	}
 	long := strings.Repeat("x", 900)
+	counters := func(address string) func(client) string {
+		return func(c client) string {
+			r := c.do(cluster.Request{URL: "http://nobody.example.org/nginx_status", Address: address})
+			return fmt.Sprint(r.Status, " ", strings.HasPrefix(r.Body, "Active connections: "))
+		}
+	}
 	return numbered(
 		decodedText(),
+		one("nginx-status-ipv4-whitelist", "203.0.113.0/24, 127.0.0.1", "200 true", counters("127.0.0.1")),
+		one("nginx-status-ipv4-whitelist", "203.0.113.0/24, 127.0.0.0/8", "403 false", counters("::1")),
+		one("nginx-status-ipv6-whitelist", "::1", "200 true", counters("::1")),
+		byName(),
 		keyProof{keys: []string{"bind-address"}, settings: map[string]string{"bind-address": "127.0.0.2, ::1"}, ask: reached("127.0.0.1", "127.0.0.2", "::1"), want: "nobody nobody web web web web"},
 		keyProof{keys: []string{"disable-ipv6"}, settings: map[string]string{"disable-ipv6": "true"}, ask: reached("127.0.0.1", "::1"), want: "web web nobody nobody"},
 		keyProof{keys: []string{"bind-address", "disable-ipv6"}, settings: map[string]string{"bind-address": "127.0.0.2, ::1", "disable-ipv6": "true"},
