@@ -66,7 +66,7 @@ func upstreamKeys() map[string]keyProof {
 			serveOn(t, g.address(10)+":8080", &http.Server{
 				Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("X-Caller", r.RemoteAddr)
-					time.Sleep(10 * time.Millisecond) // as long as an answer takes: longer than upstream-keepalive-time
+					slow{}.ServeHTTP(w, r) // longer than upstream-keepalive-time
 				}),
 				ConnState: func(_ net.Conn, s http.ConnState) {
 					if s == http.StateClosed {
