@@ -102,6 +102,9 @@ func listenKeys() map[string]keyProof {
 		keyProof{keys: []string{"bind-address", "disable-ipv6"}, settings: map[string]string{"bind-address": "127.0.0.2, ::1", "disable-ipv6": "true"},
 			ask: reached("127.0.0.1", "127.0.0.2", "::1"), want: "nobody nobody web web nobody nobody"},
 		keyProof{settings: map[string]string{"bind-address": "127.0.0.2; } evil"}, ask: reached("127.0.0.1"), want: "web web"},
+		// An address that the machine has not is left out; with none left, nobody from outside is let in.
+		keyProof{settings: map[string]string{"bind-address": "127.0.0.2, 203.0.113.9"}, ask: reached("127.0.0.1", "127.0.0.2"), want: "nobody nobody web web"},
+		keyProof{settings: map[string]string{"bind-address": "203.0.113.9"}, ask: reached("127.0.0.1", "127.0.0.2"), want: "web web nobody nobody"},
 		// Each tenant has two requests; who is of none is not counted.
 		keyProof{keys: []string{"limit-conn-zone-variable"}, settings: map[string]string{"limit-conn-zone-variable": "$http_x_tenant"}, prepare: limited,
 			ask: limit(byTenant("a", "a", "a", "b", long, long, long, "", "", "")), want: "web web 503 web web web 503 web web web"},
