@@ -33,18 +33,15 @@ type Histogram struct {
 }
 
 // Requests returns nginx's counters of finished requests. Those of the last
-// second may be missing, but never go backwards.
-func (n *Nginx) Requests(ctx context.Context) ([]Series, error) {
+// second may be missing, but never go backwards. The number is that of requests
+// for which there was no row: the series of the Ingress _folded count them.
+func (n *Nginx) Requests(ctx context.Context) ([]Series, float64, error) {
 	var v struct {
 		Series   []Series
 		Overflow float64
 	}
 	if err := n.control.get(ctx, "/requests", &v); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if v.Overflow > 0 {
-		n.log.Warn("requests are missing from the counters: too many routes, methods and statuses",
-			"requests", v.Overflow)
-	}
-	return v.Series, nil
+	return v.Series, v.Overflow, nil
 }

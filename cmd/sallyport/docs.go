@@ -65,7 +65,7 @@ func page(title, intro string, docs []option.Doc, risks bool) string {
 
 func flagsPage() string {
 	var o options
-	return generated + "\n# Flags\n\n```\n" + o.flagSet().FlagUsagesWrapped(110) + "```\n"
+	return generated + "\n# Flags\n\n```\n" + usages(o.flagGroups()) + "```\n"
 }
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }

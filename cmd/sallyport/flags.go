@@ -40,6 +40,7 @@ type options struct {
 	HealthzHost, HealthPath          string
 	HealthzPort                      int
 	ShutdownGrace, PostShutdownGrace int
+	HealthTimeout                    int
 
 	// Status, Events, election.
 	PublishAddress                                 string
@@ -54,26 +55,13 @@ type options struct {
 
 	// Metrics and logs.
 	Metrics, MetricsPerHost, MetricsPerUndefinedHost bool
+	StatusClasses                                    bool
+	ExcludedMetrics                                  []string
 	TimeBuckets, LengthBuckets, SizeBuckets          []float64
+	Profiler                                         profiler
 	LogFormat                                        string
 	Verbosity                                        int
 	Version                                          bool
-}
-
-// flagSet declares the flags, in groups, under ingress-nginx's names where it
-// has one.
-func (o *options) flagSet() *pflag.FlagSet {
-	f := pflag.NewFlagSet("sallyport", pflag.ContinueOnError)
-	f.SortFlags = false
-	o.sourceFlags(f)
-	o.ingressFlags(f)
-	o.nginxFlags(f)
-	o.Geo.flags(f)
-	o.statusFlags(f)
-	o.Webhook.flags(f)
-	o.metricsFlags(f)
-	ignoredFlags(f)
-	return f
 }
 
 func (o *options) sourceFlags(f *pflag.FlagSet) {
@@ -111,6 +99,7 @@ func (o *options) nginxFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.HealthzHost, "healthz-host", "", "address of /healthz and /metrics; all where empty")
 	f.IntVar(&o.HealthzPort, "healthz-port", 10254, "port of /healthz and /metrics")
 	f.StringVar(&o.HealthPath, "health-check-path", "/healthz", "path that tells whether nginx serves")
+	f.IntVar(&o.HealthTimeout, "health-check-timeout", 4, "seconds that nginx may take to say that it serves, less than a probe's own")
 	f.IntVar(&o.ShutdownGrace, "shutdown-grace-period", 0, "seconds to go on serving after SIGTERM, not ready, before nginx is told to quit")
 }
 
@@ -131,6 +120,8 @@ func (o *options) metricsFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.Metrics, "enable-metrics", false, "count requests in nginx")
 	f.BoolVar(&o.MetricsPerHost, "metrics-per-host", true, "give request metrics a host label")
 	f.BoolVar(&o.MetricsPerUndefinedHost, "metrics-per-undefined-host", false, "count requests for hosts that no Ingress names")
+	f.BoolVar(&o.StatusClasses, "report-status-classes", false, "give request metrics the class of a status, as 2xx, not the status")
+	f.StringSliceVar(&o.ExcludedMetrics, "exclude-socket-metrics", nil, "request metrics not to show, with or without nginx_ingress_controller_ before the name")
 	f.Float64SliceVar(&o.TimeBuckets, "time-buckets", metrics.DefaultTimeBuckets(), "bounds of the histograms of durations, in seconds")
 	f.Float64SliceVar(&o.LengthBuckets, "length-buckets", metrics.DefaultLengthBuckets(), "bounds of the histograms of request and response sizes, in bytes")
 	f.Float64SliceVar(&o.SizeBuckets, "size-buckets", metrics.DefaultSizeBuckets(), "bounds of the histogram of bytes sent")
@@ -142,9 +133,10 @@ func (o *options) metricsFlags(f *pflag.FlagSet) {
 // parse reads the command line and checks what can be checked without a
 // cluster.
 func (o *options) parse(args []string, stderr io.Writer) (*pflag.FlagSet, error) {
-	f := o.flagSet()
+	groups := o.flagGroups()
+	f := joined(groups)
 	f.Usage = func() {
-		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport render|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", f.FlagUsagesWrapped(110))
+		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport render|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", usages(groups))
 	}
 	if err := f.Parse(args); err != nil {
 		return f, &usageError{err}
@@ -166,6 +158,15 @@ func (o *options) check() error {
 	}
 	if err := o.distinctPorts(); err != nil {
 		return err
+	}
+	if err := o.Profiler.check(); err != nil {
+		return err
+	}
+	if o.HealthTimeout < 1 {
+		return usagef("--health-check-timeout %d is less than a second", o.HealthTimeout)
+	}
+	if name := metrics.NoRequestMetric(o.ExcludedMetrics); name != "" {
+		return usagef("--exclude-socket-metrics: %q is no metric of requests", name)
 	}
 	if err := o.Webhook.check(); err != nil {
 		return err

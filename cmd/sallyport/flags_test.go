@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 // ingressNginxFlags are those of ingress-nginx v1.15.1.
@@ -54,6 +57,10 @@ func TestWrongCommandLines(t *testing.T) {
 		"--manifests x --kubeconfig y":                             "--manifests",
 		"--log-format xml":                                         "--log-format",
 		"--status-update-interval 1":                               "--status-update-interval",
+		"--profiler-port 70000":                                    "--profiler-port",
+		"--profiler-address x":                                     "profiler-address",
+		"--health-check-timeout 0":                                 "--health-check-timeout",
+		"--exclude-socket-metrics requests,build_info":             "build_info",
 		"--no-such-flag":                                           "no-such-flag",
 		"--version extra":                                          "extra",
 		"nonsense":                                                 "nonsense",
@@ -64,6 +71,47 @@ func TestWrongCommandLines(t *testing.T) {
 		status := dispatch(context.Background(), strings.Fields(line), &stdout, &stderr)
 		if status != 2 || !strings.Contains(stderr.String(), want) {
 			t.Errorf("%s: status %d, %q", line, status, stderr.String())
+		}
+	}
+}
+
+// Each flag is under one heading, and each heading has some.
+func TestFlagsAreGrouped(t *testing.T) {
+	var o options
+	groups := o.flagGroups()
+	count := 0
+	for _, g := range groups {
+		own := 0
+		g.flags.VisitAll(func(*pflag.Flag) { own++ })
+		if own == 0 {
+			t.Errorf("%s: no flags", g.title)
+		}
+		count += own
+	}
+	joined(groups).VisitAll(func(*pflag.Flag) { count-- })
+	if count != 0 {
+		t.Errorf("%d flags are in two groups", count)
+	}
+}
+
+// An ignored flag that is set is named once, with the reason; the others and
+// those that work are not.
+func TestIgnoredFlagsAreTold(t *testing.T) {
+	for name := range ignored {
+		var o options
+		f := o.flagSet()
+		value := map[string]string{"bool": "true", "duration": "7s", "float64": "7", "string": "x"}[f.Lookup(name).Value.Type()]
+		if f.Lookup(name).DefValue == "true" {
+			value = "false"
+		}
+		if err := f.Parse([]string{"--" + name + "=" + value, "--enable-metrics"}); err != nil {
+			t.Errorf("--%s: %v", name, err)
+			continue
+		}
+		var out bytes.Buffer
+		tellIgnored(f, slog.New(slog.NewTextHandler(&out, nil)))
+		if strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "--"+name+" ") {
+			t.Errorf("--%s: %q", name, out.String())
 		}
 	}
 }

@@ -10,23 +10,17 @@ import (
 // ignored are flags of ingress-nginx that are taken and do nothing, with the
 // reason that is logged where one is given.
 var ignored = map[string]string{
-	"bucket-factor":                 "native histograms are not written",
+	"bucket-factor":                 "native histograms need each value, and nginx counts by fixed bounds",
 	"deep-inspect":                  "every text is checked before it can reach nginx.conf",
 	"disable-full-test":             "a change is judged without nginx",
 	"dynamic-configuration-retries": "pushes are acknowledged and tried again until they arrive",
 	"enable-annotation-validation":  "annotations are always checked, and one that is wrong is never in force",
 	"enable-ssl-chain-completion":   "chains are served as the Secret has them",
 	"enable-topology-aware-routing": "topology is not supported by this version",
-	"exclude-socket-metrics":        "metrics are not sent over a socket",
-	"health-check-timeout":          "health is known without asking nginx",
 	"internal-logger-address":       "nginx logs to standard error",
-	"max-buckets":                   "native histograms are not written",
+	"max-buckets":                   "native histograms need each value, and nginx counts by fixed bounds",
 	"monitor-max-batch-size":        "metrics are not sent in batches",
 	"post-shutdown-grace-period":    "the controller ends when nginx has finished its last request",
-	"profiler-address":              "profiling is not supported by this version",
-	"profiler-port":                 "profiling is not supported by this version",
-	"profiling":                     "profiling is not supported by this version",
-	"report-status-classes":         "statuses are counted one by one",
 	"ssl-passthrough-proxy-port":    "passed connections take a unix socket, not a port",
 	"status-port":                   "nginx's status is on a unix socket",
 	"stream-port":                   "stream backends need no port",
@@ -69,12 +63,12 @@ func ignoredFlags(f *pflag.FlagSet) {
 			f.Duration(n, time.Duration(0), "taken and ignored: "+ignored[n])
 		}
 	}
-	text("exclude-socket-metrics", "internal-logger-address", "profiler-address")
-	number("bucket-factor", "dynamic-configuration-retries", "health-check-timeout", "max-buckets",
-		"monitor-max-batch-size", "post-shutdown-grace-period", "profiler-port", "ssl-passthrough-proxy-port", "status-port", "stream-port", "sync-rate-limit")
+	text("internal-logger-address")
+	number("bucket-factor", "dynamic-configuration-retries", "max-buckets",
+		"monitor-max-batch-size", "post-shutdown-grace-period", "ssl-passthrough-proxy-port", "status-port", "stream-port", "sync-rate-limit")
 	f.Bool("enable-annotation-validation", true, "taken, and always as if true: "+ignored["enable-annotation-validation"])
 	toggle("deep-inspect", "disable-full-test", "enable-ssl-chain-completion",
-		"enable-topology-aware-routing", "profiling", "report-status-classes")
+		"enable-topology-aware-routing")
 	span("sync-period")
 	// klog's, which ingress-nginx took as well.
 	text("log_backtrace_at", "log_dir", "log_file", "vmodule")

@@ -25,6 +25,8 @@ func (o *options) metrics(proxy *nginx.Nginx) *metrics.Metrics {
 		Requests:         o.Metrics,
 		PerHost:          o.MetricsPerHost,
 		PerUndefinedHost: o.MetricsPerUndefinedHost,
+		StatusClasses:    o.StatusClasses,
+		Excluded:         o.ExcludedMetrics,
 		Buckets:          metrics.Buckets{Time: o.TimeBuckets, Length: o.LengthBuckets, Size: o.SizeBuckets},
 	})
 }

@@ -139,6 +139,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 	defer health.close()
+	defer o.Profiler.start(log)()
 	log.Info("starting", "version", version, "nginx", build.VersionText, "http", o.HTTPPort, "https", o.HTTPSPort,
 		"healthz", o.HealthzPort, "folder", proxy.Paths().Dir)
 

@@ -20,7 +20,8 @@ import (
 
 // Nginx is what is asked at a scrape; *nginx.Nginx is one.
 type Nginx interface {
-	Requests(ctx context.Context) ([]nginx.Series, error)
+	// Requests returns the counters, and how many requests are folded.
+	Requests(ctx context.Context) ([]nginx.Series, float64, error)
 	Stub(ctx context.Context) (nginx.StubStatus, error)
 	Workers() nginx.Processes
 }
@@ -31,9 +32,11 @@ type Options struct {
 	Namespace, Class, Pod string
 	Version               string
 	Nginx                 Nginx
-	Requests              bool // there are counters of requests to ask for
-	PerHost               bool // requests get a host label
-	PerUndefinedHost      bool // requests for hosts that no Ingress names are counted
+	Requests              bool     // there are counters of requests to ask for
+	PerHost               bool     // requests get a host label
+	StatusClasses         bool     // a status is 2xx, not 200
+	Excluded              []string // metrics of requests not to show, with the prefix or without
+	PerUndefinedHost      bool     // requests for hosts that no Ingress names are counted
 	Buckets               Buckets
 }
 

@@ -18,10 +18,13 @@ type requests struct {
 	total      *prometheus.Desc
 	histograms []histogram
 	failures   prometheus.Counter
+	folded     *prometheus.Desc
+	uncounted  bool // total is not shown
 }
 
 // A histogram is one of a series' histograms, and how it is shown.
 type histogram struct {
+	name   string
 	desc   *prometheus.Desc
 	bounds []float64
 	of     func(*nginx.Series) *nginx.Histogram
@@ -36,27 +39,36 @@ func newRequests(o Options, labels prometheus.Labels) *requests {
 		return prometheus.NewDesc(prometheus.BuildFQName(prefix, "", name), help, names, labels)
 	}
 	b := o.Buckets
-	return &requests{
+	r := &requests{
 		o:     o,
 		total: desc("requests", "Requests."),
 		histograms: []histogram{
-			{desc("request_duration_seconds", "From the first byte of a request to the last of its response."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.RequestDuration }},
-			{desc("connect_duration_seconds", "Time to connect to the endpoint."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ConnectDuration }},
-			{desc("header_duration_seconds", "Time until the endpoint's response header."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.HeaderDuration }},
-			{desc("response_duration_seconds", "Time until the end of the endpoint's response."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseDuration }},
-			{desc("request_size", "Bytes of a request, with its header."), b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.RequestSize }},
-			{desc("response_size", "Bytes of a response, with its header."), b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseSize }},
-			{desc("bytes_sent", "Bytes sent to clients. Deprecated: response_size counts them too."), b.Size, func(s *nginx.Series) *nginx.Histogram { return &s.BytesSent }},
+			{"request_duration_seconds", desc("request_duration_seconds", "From the first byte of a request to the last of its response."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.RequestDuration }},
+			{"connect_duration_seconds", desc("connect_duration_seconds", "Time to connect to the endpoint."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ConnectDuration }},
+			{"header_duration_seconds", desc("header_duration_seconds", "Time until the endpoint's response header."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.HeaderDuration }},
+			{"response_duration_seconds", desc("response_duration_seconds", "Time until the end of the endpoint's response."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseDuration }},
+			{"request_size", desc("request_size", "Bytes of a request, with its header."), b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.RequestSize }},
+			{"response_size", desc("response_size", "Bytes of a response, with its header."), b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseSize }},
+			{"bytes_sent", desc("bytes_sent", "Bytes sent to clients. Deprecated: response_size counts them too."), b.Size, func(s *nginx.Series) *nginx.Histogram { return &s.BytesSent }},
 		},
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: prefix, Name: "scrape_errors_total", ConstLabels: labels, Help: "Scrapes at which nginx did not tell its counters of requests.",
 		}),
+		folded: prometheus.NewDesc(prometheus.BuildFQName(prefix, "", "folded_requests_total"),
+			"Requests that the series of the Ingress _folded count, for want of room for series of their own.", nil, labels),
 	}
+	for _, name := range o.Excluded {
+		r.exclude(name)
+	}
+	return r
 }
 
 // Describe is part of prometheus.Collector.
 func (r *requests) Describe(ch chan<- *prometheus.Desc) {
-	ch <- r.total
+	ch <- r.folded
+	if !r.uncounted {
+		ch <- r.total
+	}
 	for _, h := range r.histograms {
 		ch <- h.desc
 	}
@@ -67,9 +79,11 @@ func (r *requests) Describe(ch chan<- *prometheus.Desc) {
 func (r *requests) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	series, err := r.o.Nginx.Requests(ctx)
+	series, folded, err := r.o.Nginx.Requests(ctx)
 	if err != nil {
 		r.failures.Inc()
+	} else {
+		ch <- prometheus.MustNewConstMetric(r.folded, prometheus.CounterValue, folded)
 	}
 	r.failures.Collect(ch)
 	for values, s := range r.merge(series) {
@@ -77,7 +91,9 @@ func (r *requests) Collect(ch chan<- prometheus.Metric) {
 		if !r.o.PerHost {
 			labels = labels[:len(labels)-1]
 		}
-		ch <- prometheus.MustNewConstMetric(r.total, prometheus.CounterValue, s.Requests, labels...)
+		if !r.uncounted {
+			ch <- prometheus.MustNewConstMetric(r.total, prometheus.CounterValue, s.Requests, labels...)
+		}
 		for _, h := range r.histograms {
 			if v := h.of(s); v.Count >= 1 && len(v.Buckets) == len(h.bounds)+1 {
 				ch <- prometheus.MustNewConstHistogram(h.desc, uint64(v.Count), v.Sum, cumulate(h.bounds, v.Buckets), labels...)
@@ -91,6 +107,9 @@ func (r *requests) merge(series []nginx.Series) map[[8]string]*nginx.Series {
 	merged := make(map[[8]string]*nginx.Series, len(series))
 	for i := range series {
 		s := &series[i]
+		if r.o.StatusClasses {
+			s.Status = class(s.Status)
+		}
 		if s.Namespace == "" && !r.o.PerUndefinedHost {
 			continue
 		}

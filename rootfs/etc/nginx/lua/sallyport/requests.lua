@@ -17,7 +17,8 @@ local start_time = ngx.req.start_time
 local tonumber = tonumber
 
 local FLUSH_SECONDS = 1
-local MAX_ROWS = 10000 -- per worker, about 8 MB; requests beyond are only counted
+local MAX_ROWS = 10000 -- per worker, about 8 MB; requests beyond share the rows of FOLDED
+local FOLDED = "*"     -- no route id; a row for each method and status, which are few
 
 local METHODS = {
     GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true,
@@ -51,9 +52,9 @@ local function row_of(route, method, status)
     if row then
         return row
     end
-    if #rows >= MAX_ROWS then
+    if #rows >= MAX_ROWS and route ~= FOLDED then
         overflow = overflow + 1
-        return nil
+        return row_of(FOLDED, method, status)
     end
     row = new_row(width)
     by_status[status] = row
@@ -94,9 +95,6 @@ function M.log()
     local row = statuses and statuses[status]
     if not row then
         row = row_of(route, method, status)
-        if not row then
-            return
-        end
     end
 
     row[0] = row[0] + 1

@@ -18,6 +18,11 @@ local HISTOGRAMS = {
 -- After a worker that died with the lock, others go on in as many seconds.
 local LOCK_SECONDS = 2
 
+-- What rows say that are of more routes than one; their id is "*".
+local FOLDED = {
+    host = "_folded", path = "_folded", namespace = "_folded", ingress = "_folded", service = "_folded",
+}
+
 local at, buckets, width, scratch
 
 --- key names a row. It is the only place for what the row's labels come from.
@@ -57,7 +62,7 @@ function M.add(key, row)
     return dict:safe_set(key, ffi.string(row, size))
 end
 
---- add_overflow counts requests for which there was no row.
+--- add_overflow counts requests that went to rows of FOLDED.
 function M.add_overflow(n)
     if n > 0 then
         dict:incr("overflow", n)
@@ -84,7 +89,7 @@ end
 local function one(key)
     local id, method, status = key:match("^row:(%S+) (%S+) (%S+)$")
     local text = id == "-" and "{}" or id and items.dict:get("r:" .. id)
-    local route = text and cjson.decode(text)
+    local route = id == "*" and FOLDED or text and cjson.decode(text)
     local numbers = dict:get(key)
     if type(route) ~= "table" or not numbers or #numbers ~= width * 8 then
         return nil
