@@ -27,7 +27,7 @@ func TestSnippets(t *testing.T) {
 	for _, text := range []string{
 		"content_by_lua_block { os.execute('id') }", "load_module x.so;", "include /etc/passwd;", "alias /;", "root /;", "proxy_pass http://x;",
 		"location / { return 200; }", "} location / {", "return 200", "return 200;}", "{", "}", ";", "return;", "return 200 $uri;", "return 200 $1;",
-		"set $x $uri; return 200 $x;", "add_header A $document_root;", "add_header A\nB c d;", "add_header \"A: b\" c;", "add_header A \"\x00\";", "add_header A \"b\nc\";",
+		"set $x $uri; return 200 $x;", "add_header A $document_root;", "add_header A $remote_user;", "proxy_set_header A ${ssl_server_name};", "more_set_headers \"A: $remote_user\";", "add_header A\nB c d;", "add_header \"A: b\" c;", "add_header A \"\x00\";", "add_header A \"b\nc\";",
 		"add_header A 'b\\';", "add_header A b\\;", "proxy_set_header Content-Length 1;", "proxy_set_header Transfer-Encoding x;", "rewrite ^/(.*)$ /x?y=$1 last;",
 		"rewrite ^/((a)b)$ /$1;", "if ($uri ~ '((a))') { return 200; }", "if (-f /etc/passwd) { return 200; }", "if ($x = 1) { add_header A b; }", "if ($http_a = 1) { if ($http_b = 1) { return 200; } }",
 		"if ($http_a = $http_b) { return 200; }", "set $http_x 1; set route 1;", "set ${a} 1;", "error_page 401 /public;", "error_page 404 =200 http://x;", "gzip on; gzip on;", "gzip maybe;",

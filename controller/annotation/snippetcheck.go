@@ -181,13 +181,13 @@ var variableText = regexp.MustCompile(`\$(\{[^}]*\}|[A-Za-z0-9_]*)`)
 // known are nginx's variables that tell of the request and its answer alone.
 var known = regexp.MustCompile(`^(args|is_args|query_string|request_uri|request_method|request_id|req_id|request_length|request_time|` +
 	`scheme|https|host|http_[a-z0-9_]+|arg_[A-Za-z0-9_]+|cookie_[A-Za-z0-9_]+|sent_http_[a-z0-9_]+|upstream_http_[a-z0-9_]+|` +
-	`upstream_addr|upstream_status|upstream_response_time|remote_addr|remote_port|remote_user|server_addr|server_port|server_name|server_protocol|` +
+	`upstream_addr|upstream_status|upstream_response_time|remote_addr|remote_port|server_addr|server_port|server_name|server_protocol|` +
 	`status|body_bytes_sent|bytes_sent|content_type|content_length|time_iso8601|time_local|msec|connection|connection_requests|best_http_host|` +
-	`ssl_protocol|ssl_cipher|ssl_server_name|ssl_session_reused|ssl_client_verify|ssl_client_s_dn|ssl_client_i_dn|ssl_client_serial|ssl_client_fingerprint|` +
+	`ssl_protocol|ssl_cipher|ssl_session_reused|ssl_client_verify|ssl_client_s_dn|ssl_client_i_dn|ssl_client_serial|ssl_client_fingerprint|` +
 	`ssl_client_escaped_cert|proxy_add_x_forwarded_for)$`)
 
 // unescaped are variables that a client may bring a line break into.
-var unescaped = regexp.MustCompile(`^([1-9]|uri|document_uri)$`)
+var unescaped = regexp.MustCompile(`^([1-9]|uri|document_uri|remote_user|ssl_server_name)$`)
 
 // ownPrefix keeps a snippet's variables apart from all others.
 const ownPrefix = "snippet_"

@@ -55,9 +55,9 @@ func (t *task) dhParam(reference string) (model.FileID, error) {
 }
 
 // requestVariables are those that a header for endpoints may have.
-var requestVariables = append(strings.Fields(`remote_addr remote_port remote_user host http_host best_http_host req_id request_id request_uri uri args
+var requestVariables = append(strings.Fields(`remote_addr remote_port host http_host best_http_host req_id request_id request_uri args
 	is_args query_string scheme https server_name server_port server_addr server_protocol request_method content_type content_length
-	msec time_iso8601 hostname realip_remote_addr realip_remote_port connection connection_requests ssl_protocol ssl_cipher ssl_server_name
+	msec time_iso8601 hostname realip_remote_addr realip_remote_port connection connection_requests ssl_protocol ssl_cipher
 	ssl_client_verify ssl_client_s_dn ssl_client_i_dn ssl_client_serial ssl_client_fingerprint ssl_client_escaped_cert proxy_add_x_forwarded_for`),
 	"http_*", "arg_*", "cookie_*")
 

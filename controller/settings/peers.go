@@ -19,10 +19,14 @@ func readPeers(r *option.Reader, s *model.Settings) {
 	p.Forwarded = flag(r, "use-forwarded-headers", false, "Believes the headers X-Forwarded-For, -Host, -Port and -Proto of the peers of `proxy-real-ip-cidr`, and hands them on. From any other peer they are not believed, and are replaced.")
 	p.RealIP = flag(r, "enable-real-ip", false, "Believes the header of `forwarded-for-header` alone of those peers. With `use-proxy-protocol` that protocol's header names the client.")
 	p.Full = flag(r, "compute-full-forwarded-for", false, "Adds the peer's address to the X-Forwarded-For of a peer that is believed, instead of replacing it.")
-	p.Trusted = option.Key[option.List]{
+	trusted := option.Key[option.List]{
 		Name: "proxy-real-ip-cidr", Default: private, DefaultDoc: "the private ranges: `" + private.String() + "`", Check: option.CIDRs,
-		Doc: "The peers that are believed of who the client is: addresses and ranges of load balancers. Differs: ingress-nginx believes everybody, so that any client could choose its address.",
-	}.Get(r)
+		Doc: "The peers that are believed of who the client is: addresses and ranges of load balancers. Differs: ingress-nginx believes everybody, so that any client could choose its address. Where it is wrong, nobody is believed.",
+	}
+	before := len(r.Problems())
+	if p.Trusted = trusted.Get(r); len(r.Problems()) > before {
+		p.Trusted = ""
+	}
 	p.ForHeader = text(r, "forwarded-for-header", "X-Forwarded-For", forwardHeader, "The header that names the client. Of several addresses the last one counts that no peer of `proxy-real-ip-cidr` has.")
 	p.HostHeader = text(r, "forwarded-host-header", "X-Forwarded-Host", forwardHeader, "The header that names the host that the client asked for.")
 	p.ProxyForHeader = text(r, "forwarded-for-proxy-protocol-header", "X-Forwarded-For-Proxy-Protocol", forwardHeader, "With `use-proxy-protocol`, the header by which endpoints are told the client that the PROXY protocol names.")

@@ -45,7 +45,7 @@ func TestBelievedHeaders(t *testing.T) {
 		{[]string{`enable-real-ip: "true"`}, all, "203.0.113.7 203.0.113.7 http a.example.org PORT a.example.org"},
 		{[]string{`enable-real-ip: "true"`, "forwarded-for-header: CF-Connecting-IP"}, all + "|CF-Connecting-IP: 203.0.113.8", "203.0.113.8 203.0.113.8 http a.example.org PORT a.example.org"},
 		{[]string{`use-forwarded-headers: "true"`, "forwarded-host-header: X-Host"}, all + "|X-Host: other.example.com", "203.0.113.7 203.0.113.7 https other.example.com 8443 other.example.com"},
-		{[]string{`use-forwarded-headers: "true"`, "proxy-real-ip-cidr: everybody"}, "X-Forwarded-For: 203.0.113.7", "203.0.113.7 203.0.113.7 http a.example.org PORT a.example.org"},
+		{[]string{`use-forwarded-headers: "true"`, "proxy-real-ip-cidr: everybody"}, "X-Forwarded-For: 203.0.113.7", "127.0.0.1 127.0.0.1 http a.example.org PORT a.example.org"},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			w := inFolder(t)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -41,28 +42,44 @@ func newNode(t *testing.T) *node {
 	for _, name := range []string{"node", "client", "p1", "p2"} {
 		n.add(name)
 	}
-	n.sh("node", `
-		sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.all.forwarding=1
-		sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 net.ipv6.conf.default.accept_dad=0
-		ip link add eth0 type veth peer name eth0 netns client
-		ip link add v1 type veth peer name eth0 netns p1
-		ip link add v2 type veth peer name eth0 netns p2
-		ip link add cni0 type bridge; ip link set v1 master cni0; ip link set v2 master cni0
+	n.set("node",
+		"ipv4/ip_forward=1", "ipv4/conf/all/rp_filter=0", "ipv4/conf/default/rp_filter=0", "ipv6/conf/all/forwarding=1",
+		"ipv4/icmp_ratelimit=0", "ipv6/icmp/ratelimit=0", "ipv6/conf/default/accept_dad=0")
+	n.batch("node", `
+		link set lo up
+		link add eth0 type veth peer name eth0 netns client
+		link add v1 type veth peer name eth0 netns p1
+		link add v2 type veth peer name eth0 netns p2
+		link add cni0 type bridge
+		link set v1 master cni0
+		link set v2 master cni0
 		# As CNI's bridge does it: without, br_netfilter's packets don't turn back.
-		bridge link set dev v1 hairpin on; bridge link set dev v2 hairpin on
-		for l in eth0 cni0 v1 v2; do ip link set $l up; done
-		ip a a 192.0.2.11/24 dev eth0; ip a a 2001:db8:a::11/64 dev eth0 nodad
-		ip a a 10.244.1.1/24 dev cni0; ip a a fd00:244:1::1/64 dev cni0 nodad
-		ip r a default via 192.0.2.7; ip -6 r a default via 2001:db8:a::7`)
-	n.sh("client", host("192.0.2.7/24", "2001:db8:a::7/64", nodeIP, nodeIP6))
-	n.sh("p1", host("10.244.1.10/24", "fd00:244:1::10/64", "10.244.1.1", "fd00:244:1::1"))
-	n.sh("p2", host("10.244.1.11/24", "fd00:244:1::11/64", "10.244.1.1", "fd00:244:1::1"))
+		link set v1 type bridge_slave hairpin on
+		link set v2 type bridge_slave hairpin on
+		link set eth0 up
+		link set cni0 up
+		link set v1 up
+		link set v2 up
+		address add 192.0.2.11/24 dev eth0
+		address add 2001:db8:a::11/64 dev eth0 nodad
+		address add 10.244.1.1/24 dev cni0
+		address add fd00:244:1::1/64 dev cni0 nodad
+		route add default via 192.0.2.7
+		route add default via 2001:db8:a::7`)
+	n.batch("client", host("192.0.2.7/24", "2001:db8:a::7/64", nodeIP, nodeIP6))
+	n.batch("p1", host("10.244.1.10/24", "fd00:244:1::10/64", "10.244.1.1", "fd00:244:1::1"))
+	n.batch("p2", host("10.244.1.11/24", "fd00:244:1::11/64", "10.244.1.1", "fd00:244:1::1"))
 	return n
 }
 
 func host(v4, v6, via4, via6 string) string {
-	return fmt.Sprintf(`ip link set eth0 up; ip a a %s dev eth0; ip a a %s dev eth0 nodad
-		ip r a default via %s; ip -6 r a default via %s`, v4, v6, via4, via6)
+	return fmt.Sprintf(`
+		link set lo up
+		link set eth0 up
+		address add %s dev eth0
+		address add %s dev eth0 nodad
+		route add default via %s
+		route add default via %s`, v4, v6, via4, via6)
 }
 
 func (n *node) add(name string) {
@@ -84,7 +101,6 @@ func (n *node) add(name string) {
 			n.t.Error(err)
 		}
 	})
-	n.sh(name, "ip link set lo up")
 }
 
 // in calls a function on a thread in a namespace.
@@ -108,6 +124,34 @@ func (n *node) sh(at, script string) string {
 		n.t.Fatalf("%s: %s: %v\n%s", at, script, err, out)
 	}
 	return string(out)
+}
+
+// batch gives lines to one ip: to start a process is what costs most in
+// User-mode Linux, and a node needs thirty lines.
+func (n *node) batch(at, lines string) {
+	n.t.Helper()
+	c := exec.Command("ip", "-netns", at, "-batch", "-")
+	c.Stdin = strings.NewReader(lines)
+	if out, err := c.CombinedOutput(); err != nil {
+		n.t.Fatalf("%s: %v\n%s", at, err, out)
+	}
+}
+
+// set writes a namespace's files below /proc/sys/net.
+func (n *node) set(at string, settings ...string) {
+	n.t.Helper()
+	err := n.in(at, func() error {
+		for _, s := range settings {
+			name, value, _ := strings.Cut(s, "=")
+			if err := os.WriteFile("/proc/sys/net/"+name, []byte(value), 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
 }
 
 // serve answers at a port of a namespace with its name, and the address that it
