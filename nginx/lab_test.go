@@ -32,6 +32,7 @@ type site struct {
 	reuseport     bool
 	extra         string // directives for the http block
 	locationExtra string
+	inServer      string // more locations
 }
 
 func (s site) conf() []byte {
@@ -60,7 +61,7 @@ func (s site) conf() []byte {
 	w("init_by_lua_block { require(\"sallyport\").init({names = true, dir = %q, unavailable = \"unix:%s\", metrics = %s}) }",
 		s.at.Dir, s.at.Unavailable, metrics)
 	w("init_worker_by_lua_block { sallyport.worker(\"GENERATION\") }")
-	w("map $route $proxy_upstream_name { default \"-\"; }\n%s", s.extra)
+	w("map $route $proxy_upstream_name { default \"-\"; } map $route $proxy_alternative_upstream_name { default \"\"; } map $proxy_alternative_upstream_name $had { default \"\"; }\n%s", s.extra)
 	w("upstream backends { server 0.0.0.1; balancer_by_lua_block { sallyport.balance() } keepalive 320; }")
 	port := ""
 	if s.reuseport {
@@ -76,7 +77,7 @@ func (s site) conf() []byte {
 		w("location /%s/ { set $route %s; add_header X-Name $proxy_upstream_name always; %s proxy_pass http://backends; }",
 			id, id, s.locationExtra)
 	}
-	w("}")
+	w("%s}", s.inServer)
 	uncounted := ""
 	if s.metrics {
 		uncounted = "log_by_lua_block { }"

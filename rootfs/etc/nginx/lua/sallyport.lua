@@ -27,7 +27,8 @@ function M.init(options)
 
     auth.init(options.own, options.own_tls)
     data.init(options.dir)
-    balancer.init(options.unavailable, options.names)
+    local requests = options.metrics and require("sallyport.requests")
+    balancer.init(options.unavailable, options.names, requests and requests.split)
     certificate.init(options.reject_handshake)
     phases.init()
     require("sallyport.authrequest").init(options.client_header)
@@ -49,7 +50,6 @@ function M.init(options)
     M.error_status = errors.status
 
     local release = options.limits and require("sallyport.feature.limit").release
-    local requests = options.metrics and require("sallyport.requests")
     if requests then
         requests.init(options.metrics)
         M.exit = requests.flush_at_exit

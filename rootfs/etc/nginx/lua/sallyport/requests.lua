@@ -28,6 +28,9 @@ local METHODS = {
 
 local new_row = ffi.typeof("double[?]")
 local by_route = {} -- route id → method → status → row of numbers
+-- Of the routes that have given a request to their canary. They are in this table
+-- only, so that the others are not asked.
+local by_canary = {} -- route id → name of the canary, or "" → method → status → row
 local rows = {}     -- the same rows, with their keys, in order of appearance
 local overflow = 0
 
@@ -47,7 +50,10 @@ end
 
 local function row_of(route, method, status)
     method = METHODS[method] and method or "OTHER"
-    local by_status = child(child(by_route, route), method)
+    local canaries = by_canary[route]
+    -- It outlives internal redirects, as ngx.ctx does not.
+    local canary = canaries and var.proxy_alternative_upstream_name or ""
+    local by_status = child(canaries and child(canaries, canary) or child(by_route, route), method)
     local row = by_status[status]
     if row then
         return row
@@ -58,7 +64,7 @@ local function row_of(route, method, status)
     end
     row = new_row(width)
     by_status[status] = row
-    rows[#rows + 1] = { key = series.key(route, method, status), row = row }
+    rows[#rows + 1] = { key = series.key(route, method, status, canary), row = row }
     return row
 end
 
@@ -80,6 +86,22 @@ local function add_upstream(row, at, text)
         if seconds then
             add(row, at, time_bucket(seconds), seconds)
         end
+    end
+end
+
+local function split(id)
+    if not by_canary[id] then
+        by_canary[id] = { [""] = by_route[id] }
+        by_route[id] = nil
+    end
+end
+
+--- split says that a route has given a request to its canary.
+function M.split(route)
+    split(route.id)
+    local errors = route.value.errors
+    if errors and errors.route then
+        split(errors.route) -- where such a request ends that fails
     end
 end
 

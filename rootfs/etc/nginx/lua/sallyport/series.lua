@@ -26,8 +26,9 @@ local FOLDED = {
 local at, buckets, width, scratch
 
 --- key names a row. It is the only place for what the row's labels come from.
-function M.key(route, method, status)
-    return "row:" .. route .. " " .. method .. " " .. status
+-- canary is "" where the route's own backend was asked.
+function M.key(route, method, status, canary)
+    return "row:" .. route .. " " .. method .. " " .. status .. " " .. canary
 end
 
 --- lock makes this worker the only one that changes shared rows; patience is
@@ -69,10 +70,10 @@ function M.add_overflow(n)
     end
 end
 
-local function present(route, method, status, row)
+local function present(route, method, status, canary, row)
     local s = {
         host = route.host, path = route.path, namespace = route.namespace,
-        ingress = route.ingress, service = route.service, canary = "",
+        ingress = route.ingress, service = route.service, canary = canary,
         method = method, status = status, requests = row[0],
     }
     for name, offset in pairs(at) do
@@ -87,7 +88,7 @@ end
 
 -- one returns a shared row with its labels, or nil where its route has gone.
 local function one(key)
-    local id, method, status = key:match("^row:(%S+) (%S+) (%S+)$")
+    local id, method, status, canary = key:match("^row:(%S+) (%S+) (%S+) (%S*)$")
     local text = id == "-" and "{}" or id and items.dict:get("r:" .. id)
     local route = id == "*" and FOLDED or text and cjson.decode(text)
     local numbers = dict:get(key)
@@ -95,7 +96,7 @@ local function one(key)
         return nil
     end
     ffi.copy(scratch, numbers, #numbers)
-    return present(route, method, status, scratch)
+    return present(route, method, status, canary, scratch)
 end
 
 --- all returns the rows of routes that exist, and forgets those of others.
