@@ -51,6 +51,10 @@ type Observer interface {
 	Pushed(items int, took time.Duration, err error)
 	Built(r *build.Result, refused int)
 	Generation(generation string)
+	// Live is told how long a change of an object of a kind took, from the news
+	// of it until nginx has acknowledged what came of it. It may be called from
+	// another goroutine.
+	Live(kind string, took time.Duration)
 }
 
 // Options are a Controller's parts. All are needed but Report and Follow.
@@ -85,6 +89,7 @@ type Controller struct {
 	stale     map[string]bool   // items that go once the next reload is over
 	live      *applied          // what nginx runs with; nil while it doesn't run
 	dirty     bool              // the result is older than the snapshot
+	since     since             // the changes that are not under way to nginx
 	applying  bool
 	outcome   chan outcome
 	started   time.Time // when nginx was, by us
@@ -119,7 +124,7 @@ func New(o Options) (*Controller, error) {
 		renderer: renderer,
 		outcome:  make(chan outcome, 1),
 	}
-	c.lane = newLane(o.Proxy.Push, o.Observer.Pushed, o.Log)
+	c.lane = newLane(o.Proxy.Push, o.Observer, o.Log)
 	return c, nil
 }
 
@@ -176,6 +181,7 @@ func (c *Controller) take() {
 	}
 	if c.result == nil || c.structural(changes) {
 		c.dirty = true
+		c.since.add(changes.Since)
 	} else {
 		c.endpoints(changes)
 		c.statuses(changes)
@@ -228,7 +234,7 @@ func (c *Controller) endpoints(ch store.Changes) {
 	for key, text := range set {
 		c.items[key] = text
 	}
-	c.lane.send(set, nil)
+	c.lane.send(set, nil, changedAt(ch))
 	c.log.Debug("endpoints changed", "backends", len(set))
 }
 

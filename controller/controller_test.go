@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,18 +86,33 @@ func (f *fakeProxy) Status(context.Context) (nginx.Status, error)       { return
 func (f *fakeProxy) Exited() <-chan struct{}                            { return f.exited }
 func (f *fakeProxy) Workers() nginx.Processes                           { return nginx.Processes{Count: f.workers} }
 
-type fakeObserver struct{}
+type fakeObserver struct {
+	live  func(string, time.Duration)
+	built func(refused int)
+}
 
 func (fakeObserver) Reloaded(bool, time.Time, time.Duration) {}
 func (fakeObserver) Pushed(int, time.Duration, error)        {}
-func (fakeObserver) Built(*build.Result, int)                {}
-func (fakeObserver) Generation(string)                       {}
+func (f fakeObserver) Built(_ *build.Result, refused int) {
+	if f.built != nil {
+		f.built(refused)
+	}
+}
+func (fakeObserver) Generation(string) {}
+func (f fakeObserver) Live(kind string, took time.Duration) {
+	if f.live != nil {
+		f.live(kind, took)
+	}
+}
 
 type world struct {
 	store      *fakeStore
 	proxy      *fakeProxy
 	controller *Controller
 	problems   []model.Problem
+	refused    int // objects that are put aside
+	mu         sync.Mutex
+	live       []string // changes that nginx has, with how long they took
 }
 
 // run starts a controller over a cluster with one Ingress, a.example.org to
@@ -112,7 +128,7 @@ func run(t *testing.T, test func(w *world)) {
 		w.endpoint("10.0.0.1")
 		var err error
 		w.controller, err = New(Options{
-			Store: w.store, Proxy: w.proxy, Observer: fakeObserver{}, Log: slog.New(slog.DiscardHandler),
+			Store: w.store, Proxy: w.proxy, Observer: fakeObserver{w.note, func(n int) { w.refused = n }}, Log: slog.New(slog.DiscardHandler),
 			Build: build.Options{Classes: build.Classes{WithoutClass: true}}, Environment: template.Environment{},
 			Report: func(_ []*networkingv1.Ingress, p []model.Problem) { w.problems = p },
 		})

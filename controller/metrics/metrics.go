@@ -57,6 +57,7 @@ type Metrics struct {
 	reloadErrors    prometheus.Counter
 	reloadDuration  prometheus.Histogram
 	pushDuration    prometheus.Histogram
+	changeDuration  *prometheus.HistogramVec
 	pushErrors      prometheus.Counter
 	pushedItems     prometheus.Counter
 	refused         prometheus.Gauge
@@ -113,6 +114,11 @@ func (m *Metrics) ofPushes(labels prometheus.Labels) {
 		Namespace: prefix, Name: "push_duration_seconds", ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		Help: "From changed data until nginx has it.",
 	})
+	m.changeDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: prefix, Name: "change_duration_seconds", ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
+		Help: "From the news of a change of an object until nginx has acknowledged what came of it, by the object's kind; of changes that come together, the first.",
+	}, []string{"kind"})
+	m.registry.MustRegister(m.changeDuration)
 	m.pushErrors = m.counter(prometheus.CounterOpts{Namespace: prefix, Name: "push_errors_total", Help: "Pushes of data that failed; they are tried again.", ConstLabels: labels})
 	m.pushedItems = m.counter(prometheus.CounterOpts{Namespace: prefix, Name: "pushed_items_total", Help: "Items of data that were set or deleted in nginx.", ConstLabels: labels})
 }
@@ -174,6 +180,11 @@ func (m *Metrics) Pushed(items int, took time.Duration, err error) {
 	}
 	m.pushedItems.Add(float64(items))
 	m.pushDuration.Observe(took.Seconds())
+}
+
+// Live notes how long a change of an object of a kind took to reach nginx.
+func (m *Metrics) Live(kind string, took time.Duration) {
+	m.changeDuration.WithLabelValues(kind).Observe(took.Seconds())
 }
 
 // ConfigHash notes which nginx.conf is live, by a number made of its digest.

@@ -121,6 +121,7 @@ func TestNginxDoesNotAnswer(t *testing.T) {
 func TestNames(t *testing.T) {
 	m := New(options(&fakeNginx{series: []nginx.Series{series("a", "200", 1)}}))
 	m.Leader("id", true)
+	m.Live("Ingress", time.Second)
 	m.Reloaded(true, time.Now(), time.Second)
 	m.Ingresses([]Ingress{{Namespace: "a", Name: "b", Changed: true, Orphan: "no-service"}, {Namespace: "a", Name: "c", Changed: true, Problem: true}}, 1, 0)
 	var names []string
@@ -131,7 +132,7 @@ func TestNames(t *testing.T) {
 	want := []string{
 		"admission_config_size", "admission_listening", "admission_render_duration", "admission_render_ingresses",
 		"admission_roundtrip_duration", "admission_tested_duration", "admission_tested_ingresses",
-		"build_info", "bytes_sent", "check_errors", "check_success", "config_hash", "config_last_reload_successful",
+		"build_info", "bytes_sent", "change_duration_seconds", "check_errors", "check_success", "config_hash", "config_last_reload_successful",
 		"config_last_reload_successful_timestamp_seconds", "connect_duration_seconds", "errors", "folded_requests_total", "header_duration_seconds",
 		"leader_election_status", "nginx_process_connections", "nginx_process_connections_total", "nginx_process_cpu_seconds_total",
 		"nginx_process_num_procs", "nginx_process_oldest_start_time_seconds", "nginx_process_read_bytes_total",
@@ -164,6 +165,17 @@ func TestStatusClassesAndExcludedMetrics(t *testing.T) {
 	}
 	if !strings.Contains(text, "nginx_ingress_controller_folded_requests_total{"+constant+"} 7\n") {
 		t.Error("folded requests are not told")
+	}
+}
+
+func TestObjectsThatArePutAsideAreCounted(t *testing.T) {
+	m := New(options(&fakeNginx{}))
+	m.Ingresses(nil, 5, 3)
+	text := scrape(t, m)
+	for _, want := range []string{"quarantined_objects{" + constant + "} 3\n", "problems{" + constant + "} 5\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("missing: %s", want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"net/netip"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -60,6 +61,9 @@ type Changes struct {
 	// Statuses: only the status of an Ingress or of a Service changed. No
 	// Ingress depends on it.
 	Statuses bool
+	// Since says when the first of the changes of each kind came, by the kind's
+	// name; external names have none.
+	Since map[string]time.Time
 	// ServiceStatuses are the Services of which only the status changed: the
 	// addresses of their load balancers.
 	ServiceStatuses map[Key]bool

@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/sallyport-ingress/sallyport/test/cluster"
@@ -51,4 +54,50 @@ func TestCanaryIsCountedApart(t *testing.T) {
 			})
 		}
 	}
+}
+
+// ends is when a certificate ends, as metrics spell it.
+func ends(t *testing.T, c cluster.Certificate) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(c.Chain))
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.FormatFloat(float64(leaf.NotAfter.Unix()), 'g', -1, 64)
+}
+
+// How long changes take until they are live is told by the kind of object, for
+// what is a push and what is a reload; beside it, the end of certificates.
+func TestChangesAreTimed(t *testing.T) {
+	eachSource(t, func(t *testing.T, w *world) {
+		apps(t, w, 171, "web", "next")
+		cert := cluster.Issue(t, cluster.ECDSA, "a.example.org")
+		w.Apply(t, cert.SecretYAML("default", "cert"))
+		w.Apply(t, configMap(`custom-http-errors: "418"`))
+		w.Apply(t, secure("web", "a.example.org", "cert").String())
+		s := w.launch(t, "--configmap=sallyport/sallyport")
+		const changes = "nginx_ingress_controller_change_duration_seconds_count{"
+		if text := grep(scrape(t, s), changes); text != "" {
+			t.Errorf("nothing has changed since the start, and there is\n%s", text)
+		}
+		timed := func(kind string) { t.Helper(); counts(t, s, changes, `kind="`+kind+`"`, "} 1") }
+		w.Apply(t, slice("web", "web-1", "10.244.171.2"))
+		timed("EndpointSlice")
+		w.Apply(t, web("next", "b.example.org", "next").String())
+		timed("Ingress")
+		next := cluster.Issue(t, cluster.ECDSA, "a.example.org")
+		w.Apply(t, next.SecretYAML("default", "cert"))
+		timed("Secret")
+		w.Apply(t, configMap(`custom-http-errors: "419"`))
+		timed("ConfigMap")
+		// Of a type that has no endpoints of its own.
+		w.Apply(t, "---\napiVersion: v1\nkind: Service\nmetadata: {name: next, namespace: default}\nspec: {type: ExternalName, externalName: localhost, ports: [{port: 80}]}\n")
+		timed("Service")
+		counts(t, s, "nginx_ingress_controller_ssl_expire_time_seconds{", `host="a.example.org"`, `secret_name="cert"`, "} "+ends(t, next))
+		counts(t, s, "nginx_ingress_controller_quarantined_objects{", "} 0")
+		counts(t, s, "nginx_ingress_controller_reload_duration_seconds_count{")
+		counts(t, s, "nginx_ingress_controller_push_duration_seconds_count{")
+		counts(t, s, "nginx_ingress_controller_config_hash{")
+	})
 }
