@@ -5,12 +5,6 @@ import (
 	"strings"
 )
 
-// requestMetrics are the metrics that count requests, by their short names.
-var requestMetrics = []string{
-	"requests", "request_duration_seconds", "connect_duration_seconds", "header_duration_seconds",
-	"response_duration_seconds", "request_size", "response_size", "bytes_sent",
-}
-
 func short(name string) string {
 	return strings.TrimPrefix(strings.TrimSpace(name), prefix+"_")
 }
@@ -19,11 +13,15 @@ func short(name string) string {
 // requests, "" where all are.
 func NoRequestMetric(names []string) string {
 	for _, name := range names {
-		if !slices.Contains(requestMetrics, short(name)) {
+		if !excludable(short(name)) {
 			return name
 		}
 	}
 	return ""
+}
+
+func excludable(name string) bool {
+	return slices.ContainsFunc(ofRequests, func(m Metric) bool { return m.Name == name && !m.Ours })
 }
 
 // exclude takes a metric out of what is shown; nginx counts it all the same.

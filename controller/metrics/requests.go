@@ -31,31 +31,30 @@ type histogram struct {
 }
 
 func newRequests(o Options, labels prometheus.Labels) *requests {
-	names := []string{"status", "method", "path", "namespace", "ingress", "service", "canary"}
-	if o.PerHost {
-		names = append(names, "host")
+	names := perRequest
+	if !o.PerHost {
+		names = names[:len(names)-1]
 	}
-	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(prefix, "", name), help, names, labels)
+	shown := func(name string, bounds []float64, of func(*nginx.Series) *nginx.Histogram) histogram {
+		return histogram{name, desc(name, names, labels), bounds, of}
 	}
 	b := o.Buckets
 	r := &requests{
 		o:     o,
-		total: desc("requests", "Requests."),
+		total: desc("requests", names, labels),
 		histograms: []histogram{
-			{"request_duration_seconds", desc("request_duration_seconds", "From the first byte of a request to the last of its response."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.RequestDuration }},
-			{"connect_duration_seconds", desc("connect_duration_seconds", "Time to connect to the endpoint."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ConnectDuration }},
-			{"header_duration_seconds", desc("header_duration_seconds", "Time until the endpoint's response header."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.HeaderDuration }},
-			{"response_duration_seconds", desc("response_duration_seconds", "Time until the end of the endpoint's response."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseDuration }},
-			{"request_size", desc("request_size", "Bytes of a request, with its header."), b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.RequestSize }},
-			{"response_size", desc("response_size", "Bytes of a response, with its header."), b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseSize }},
-			{"bytes_sent", desc("bytes_sent", "Bytes sent to clients. Deprecated: response_size counts them too."), b.Size, func(s *nginx.Series) *nginx.Histogram { return &s.BytesSent }},
+			shown("request_duration_seconds", b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.RequestDuration }),
+			shown("connect_duration_seconds", b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ConnectDuration }),
+			shown("header_duration_seconds", b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.HeaderDuration }),
+			shown("response_duration_seconds", b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseDuration }),
+			shown("request_size", b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.RequestSize }),
+			shown("response_size", b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseSize }),
+			shown("bytes_sent", b.Size, func(s *nginx.Series) *nginx.Histogram { return &s.BytesSent }),
 		},
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: prefix, Name: "scrape_errors_total", ConstLabels: labels, Help: "Scrapes at which nginx did not tell its counters of requests.",
+			Namespace: prefix, Name: "scrape_errors_total", ConstLabels: labels, Help: named("scrape_errors_total").Help,
 		}),
-		folded: prometheus.NewDesc(prometheus.BuildFQName(prefix, "", "folded_requests_total"),
-			"Requests that the series of the Ingress _folded count, for want of room for series of their own.", nil, labels),
+		folded: desc("folded_requests_total", nil, labels),
 	}
 	for _, name := range o.Excluded {
 		r.exclude(name)
