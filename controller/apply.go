@@ -73,6 +73,11 @@ func (c *Controller) apply(ctx context.Context) {
 		}
 		return
 	}
+	if wait := c.o.ReloadPause - time.Since(c.reloaded); wait > 0 {
+		c.postponed, c.retry = true, time.After(wait)
+		c.since = of
+		return
+	}
 	if c.crowded() {
 		c.log.Info("reload waits: too many workers of earlier configurations still have connections", "wait", crowdedPause)
 		c.postponed, c.retry = true, time.After(crowdedPause-time.Since(c.reloaded))

@@ -68,6 +68,10 @@ type Options struct {
 	// Report gets our Ingresses and all problems after each change of them. It
 	// must not block.
 	Report func([]*networkingv1.Ingress, []model.Problem)
+	// ReloadPause is the least time between two reloads.
+	ReloadPause time.Duration
+	// QuietTries are how many pushes in a row may fail before that is an error.
+	QuietTries int
 	// Follow gets the snapshot after each change of it, and whether all of the
 	// cluster has been read. It must not block, and not keep the snapshot.
 	Follow func(s *store.Snapshot, ch store.Changes, complete bool)
@@ -124,7 +128,7 @@ func New(o Options) (*Controller, error) {
 		renderer: renderer,
 		outcome:  make(chan outcome, 1),
 	}
-	c.lane = newLane(o.Proxy.Push, o.Observer, o.Log)
+	c.lane = newLane(o.Proxy.Push, o.Observer, o.QuietTries, o.Log)
 	return c, nil
 }
 
@@ -191,7 +195,7 @@ func (c *Controller) take() {
 
 // structural says whether changes can mean more than other endpoints.
 func (c *Controller) structural(ch store.Changes) bool {
-	if len(ch.Ingresses) > 0 || len(ch.ConfigMaps) > 0 || len(ch.Secrets) > 0 || ch.Classes || ch.Namespaces || ch.Problems {
+	if len(ch.Ingresses) > 0 || len(ch.ConfigMaps) > 0 || len(ch.Secrets) > 0 || ch.Zone || ch.Classes || ch.Namespaces || ch.Problems {
 		return true
 	}
 	if len(ch.Addresses) > 0 {

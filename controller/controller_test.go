@@ -118,6 +118,10 @@ type world struct {
 // run starts a controller over a cluster with one Ingress, a.example.org to
 // Service default/web at 10.0.0.1.
 func run(t *testing.T, test func(w *world)) {
+	runWith(t, func(*Options) {}, test)
+}
+
+func runWith(t *testing.T, change func(*Options), test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{store: &fakeStore{changed: make(chan struct{}, 1), settled: true}, proxy: &fakeProxy{}}
 		s := &w.store.snapshot
@@ -126,12 +130,14 @@ func run(t *testing.T, test func(w *world)) {
 		s.Slices = map[store.Key]map[string]*discoveryv1.EndpointSlice{}
 		w.route("a", "a.example.org")
 		w.endpoint("10.0.0.1")
-		var err error
-		w.controller, err = New(Options{
+		o := Options{
 			Store: w.store, Proxy: w.proxy, Observer: fakeObserver{w.note, func(n int) { w.refused = n }}, Log: slog.New(slog.DiscardHandler),
 			Build: build.Options{Classes: build.Classes{WithoutClass: true}}, Environment: template.Environment{},
 			Report: func(_ []*networkingv1.Ingress, p []model.Problem) { w.problems = p },
-		})
+		}
+		change(&o)
+		var err error
+		w.controller, err = New(o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,8 +17,10 @@ import (
 type lane struct {
 	push    func(ctx context.Context, set map[string]string, del []string) error
 	observe Observer
+	quiet   int // failed tries in a row that are no error yet
 	log     *slog.Logger
 	wake    chan struct{}
+	failed  int // tries in a row
 
 	mu      sync.Mutex
 	pending delta
@@ -66,8 +68,8 @@ func (d *delta) below(older delta) {
 
 func (d *delta) size() int { return len(d.set) + len(d.del) }
 
-func newLane(push func(context.Context, map[string]string, []string) error, observe Observer, log *slog.Logger) *lane {
-	return &lane{push: push, observe: observe, log: log, wake: make(chan struct{}, 1), pending: newDelta()}
+func newLane(push func(context.Context, map[string]string, []string) error, observe Observer, quiet int, log *slog.Logger) *lane {
+	return &lane{push: push, observe: observe, quiet: quiet, log: log, wake: make(chan struct{}, 1), pending: newDelta()}
 }
 
 // send hands items on. of are the changes of objects that nginx has once it has
@@ -183,6 +185,7 @@ func (l *lane) once(ctx context.Context) bool {
 	}
 	if err == nil || epoch != l.epoch {
 		live(l.observe.Live, d.since)
+		l.failed = 0
 		for _, done := range waiting {
 			close(done)
 		}
@@ -190,6 +193,10 @@ func (l *lane) once(ctx context.Context) bool {
 	}
 	l.waiting = append(waiting, l.waiting...)
 	l.pending.below(d)
-	l.log.Error("data could not be pushed to nginx and is tried again", "items", d.size(), "error", err)
+	level := slog.LevelWarn
+	if l.failed++; l.failed > l.quiet {
+		level = slog.LevelError
+	}
+	l.log.Log(ctx, level, "data could not be pushed to nginx and is tried again", "items", d.size(), "tries", l.failed, "error", err)
 	return false
 }

@@ -41,7 +41,7 @@ func (r *recorder) push(_ context.Context, set map[string]string, del []string) 
 
 func startLane(t *testing.T, r *recorder) *lane {
 	r.items = map[string]string{}
-	l := newLane(r.push, fakeObserver{}, slog.New(slog.DiscardHandler))
+	l := newLane(r.push, fakeObserver{}, 0, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	go l.run(ctx)
@@ -119,7 +119,7 @@ func TestLaneGoesOnWithoutWhatDoesNotFit(t *testing.T) {
 				r.items["big"] = big
 			}
 			return nil
-		}, fakeObserver{}, slog.New(slog.DiscardHandler))
+		}, fakeObserver{}, 0, slog.New(slog.DiscardHandler))
 		r.items = map[string]string{"old": "1"}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

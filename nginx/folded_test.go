@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// One worker has 10,000 rows: what comes after is counted all the same, under
-// the label that says so.
+// A worker has so many rows: what comes after is counted all the same, under the
+// label that says so.
 func TestRequestsBeyondTheRowsAreFolded(t *testing.T) {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, err := strconv.Atoi(r.Header.Get("Want"))
@@ -21,12 +21,12 @@ func TestRequestsBeyondTheRowsAreFolded(t *testing.T) {
 	}))
 	defer backend.Close()
 	l := newLab(t)
-	l.metrics = true // and one connection, so one worker
+	l.metrics, l.rows = true, 1000 // and one connection, so one worker
 	l.start(simple(backend.Listener.Addr().String()))
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer client.CloseIdleConnections()
 	n := 0.0
-	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "BREW"} {
+	for _, method := range []string{"GET", "POST", "BREW"} {
 		for status := 200; status < 900; status++ {
 			req, err := http.NewRequestWithContext(t.Context(), method, l.url("/a/"), nil)
 			if err != nil {
@@ -58,7 +58,7 @@ func TestRequestsBeyondTheRowsAreFolded(t *testing.T) {
 			sum += s.Requests
 		}
 	}
-	if want := n - 10000; folded != want || sum != want {
+	if want := n - 1000; folded != want || sum != want {
 		t.Errorf("%v requests folded, %v in the series, want %v of %v", folded, sum, want, n)
 	}
 }

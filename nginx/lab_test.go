@@ -29,6 +29,7 @@ type site struct {
 	dict          string   // size of sallyport_data
 	workers       int
 	metrics       bool
+	rows          int // that a worker counts
 	reuseport     bool
 	extra         string // directives for the http block
 	locationExtra string
@@ -56,7 +57,7 @@ func (s site) conf() []byte {
 	metrics := "nil"
 	if s.metrics {
 		w("lua_shared_dict sallyport_requests 20m; log_by_lua_block { sallyport.log() } exit_worker_by_lua_block { sallyport.exit() }")
-		metrics = "{ time = {0.005, 0.01, 0.1, 1}, length = {100, 1000}, size = {10, 100, 1000} }"
+		metrics = fmt.Sprintf("{ rows = %d, time = {0.005, 0.01, 0.1, 1}, length = {100, 1000}, size = {10, 100, 1000} }", s.rows)
 	}
 	w("init_by_lua_block { require(\"sallyport\").init({names = true, dir = %q, unavailable = \"unix:%s\", metrics = %s}) }",
 		s.at.Dir, s.at.Unavailable, metrics)
@@ -127,7 +128,7 @@ func labIn(t *testing.T, dir string) *lab {
 		t.Fatal(err)
 	}
 	l := &lab{n, site{at: n.Paths(), build: build, http: freePort(t), routes: []string{"a", "b"},
-		dict: "8m", workers: 2}, t}
+		dict: "8m", workers: 2, rows: 10000}, t}
 	if os.Geteuid() == 0 {
 		l.user = "nobody nogroup"
 	}

@@ -55,6 +55,7 @@ type Environment struct {
 	AccessLog   string   // where the access log goes unless the ConfigMap says
 	Resty       string   // extra folder of Lua libraries; "" for Lua's own path
 	Buckets     Buckets
+	CounterRows int // of requests, in each worker
 }
 
 // Buckets are the upper bounds of the metrics' histograms.

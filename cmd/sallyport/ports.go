@@ -22,6 +22,9 @@ type port struct {
 	udp    bool
 }
 
+// loopback is where nginx's status is.
+const loopback = "127.0.0.1:"
+
 // portsIn are those that a nginx.conf listens on.
 func portsIn(conf []byte) map[port]bool {
 	all := map[port]bool{}
@@ -34,7 +37,7 @@ func portsIn(conf []byte) map[port]bool {
 		if len(words) < 2 {
 			continue
 		}
-		if number := annotation.ListenPort(words[1]); number != 0 {
+		if number := annotation.ListenPort(strings.TrimPrefix(words[1], loopback)); number != 0 {
 			all[port{number, len(words) > 2 && words[2] == "udp"}] = true
 		}
 	}
@@ -90,7 +93,7 @@ func taken(proxy *nginx.Nginx) func(number int, udp bool) string {
 // claimPorts says where nginx will listen, and finds out now whether it can:
 // unless it does already.
 func (o *options) claimPorts(proxy *nginx.Nginx, log *slog.Logger) (model.Listen, error) {
-	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, IPv6: hasIPv6()}
+	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, StatusPort: o.StatusPort, IPv6: hasIPv6()}
 	ours := &had{proxy: proxy}
 	for name, number := range map[string]int{"http-port": o.HTTPPort, "https-port": o.HTTPSPort} {
 		p := port{number: number}
@@ -99,6 +102,12 @@ func (o *options) claimPorts(proxy *nginx.Nginx, log *slog.Logger) (model.Listen
 		}
 		if err := p.free(); err != nil {
 			return listen, fmt.Errorf("--%s: %w", name, err)
+		}
+	}
+	if p := (port{number: listen.StatusPort}); p.number != 0 && !ours.has(p) {
+		if err := p.free(); err != nil {
+			log.Warn("nginx's status has no port", "flag", "--status-port", "because", err)
+			listen.StatusPort = 0
 		}
 	}
 	if p := (port{number: listen.DefaultPort}); p.number != 0 && !ours.has(p) {

@@ -122,6 +122,8 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		Observer:    &observer{Metrics: counters, spans: exporter},
 		Log:         log,
 		Report:      report,
+		ReloadPause: o.reloadPause(),
+		QuietTries:  o.PushRetries,
 		Follow:      follow,
 	})
 	if err != nil {
@@ -140,6 +142,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	}
 	defer health.close()
 	defer o.Profiler.start(log)()
+	defer o.takeLogs(os.Stdout, log)()
 	log.Info("starting", "version", version, "nginx", build.VersionText, "http", o.HTTPPort, "https", o.HTTPSPort,
 		"healthz", o.HealthzPort, "folder", proxy.Paths().Dir)
 
@@ -149,6 +152,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	tasks := newTasks()
 	tasks.start("reading objects", func() error { return objects.Run(work) })
 	tasks.start("exporting spans", func() error { return exporter.Run(work) })
+	if o.Topology {
+		tasks.start("learning the node's zone", func() error { learnZone(work, client, objects.SetZone, log); return nil })
+	}
 	tasks.start("the controller", func() error { return loop.Run(work) })
 	if buildOptions.GeoIP.Module {
 		tasks.start("watching databases of addresses", func() error { return geoip.Watch(work, o.Geo.source(proxy.Paths()), tellGeo(log)) })
@@ -173,7 +179,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	}
 	stop()
 	tasks.wait()
-	return errors.Join(failed, quit(proxy, log))
+	failed = errors.Join(failed, quit(proxy, log))
+	<-time.After(time.Duration(o.PostShutdownGrace) * time.Second)
+	return failed
 }
 
 // quitTimeout is how long nginx may take to finish its requests; its own
@@ -199,6 +207,7 @@ func (o *options) store(client kubernetes.Interface, log *slog.Logger) *store.St
 	return store.NewCluster(client, store.ClusterOptions{
 		Namespace:         o.WatchNamespace,
 		NamespaceSelector: o.buildOptions().NamespaceSelector,
+		Resync:            o.SyncPeriod,
 		Log:               log,
 	})
 }

@@ -80,6 +80,7 @@ type batch struct {
 	objects   map[ref]arrival
 	addresses map[string]*Resolution
 	problems  map[string][]model.Problem // by source
+	zone      string                     // "": not known, or as before
 }
 
 func newBatch() batch {
@@ -149,6 +150,13 @@ func (p *pending) forgetName(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.batch.addresses[name] = nil
+}
+
+func (p *pending) setZone(zone string) {
+	p.mu.Lock()
+	p.batch.zone = zone
+	p.mu.Unlock()
+	p.signal()
 }
 
 // problem replaces a source's problems.

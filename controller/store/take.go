@@ -23,6 +23,9 @@ func (s *Store) Take() (*Snapshot, Changes) {
 	}
 	s.applyAddresses(b, &c)
 	s.applyProblems(b, &c)
+	if b.zone != "" && b.zone != s.snapshot.Zone {
+		s.snapshot.Zone, c.Zone = b.zone, true
+	}
 	return s.snapshot, c
 }
 

@@ -17,7 +17,6 @@ local start_time = ngx.req.start_time
 local tonumber = tonumber
 
 local FLUSH_SECONDS = 1
-local MAX_ROWS = 10000 -- per worker, about 8 MB; requests beyond share the rows of FOLDED
 local FOLDED = "*"     -- no route id; a row for each method and status, which are few
 
 local METHODS = {
@@ -33,6 +32,7 @@ local by_route = {} -- route id → method → status → row of numbers
 local by_canary = {} -- route id → name of the canary, or "" → method → status → row
 local rows = {}     -- the same rows, with their keys, in order of appearance
 local overflow = 0
+local max_rows      -- per worker, about 0.8 kB each; requests beyond share the rows of FOLDED
 
 local width -- numbers in a row
 local time_bucket, length_bucket, size_bucket
@@ -58,7 +58,7 @@ local function row_of(route, method, status)
     if row then
         return row
     end
-    if #rows >= MAX_ROWS and route ~= FOLDED then
+    if #rows >= max_rows and route ~= FOLDED then
         overflow = overflow + 1
         return row_of(FOLDED, method, status)
     end
@@ -177,8 +177,10 @@ function M.rows()
     return series.all()
 end
 
---- init runs in the master. bounds: {time, length, size}, in seconds and bytes.
+--- init runs in the master. bounds: {time, length, size}, in seconds and bytes,
+-- and rows, how many a worker may have.
 function M.init(bounds)
+    max_rows = bounds.rows
     time_bucket = histogram.compile(bounds.time)
     length_bucket = histogram.compile(bounds.length)
     size_bucket = histogram.compile(bounds.size)
