@@ -72,7 +72,7 @@ func flagsPage() string {
 
 func metricsPage() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n# Metrics\n\nWhat `/metrics` shows, on the port of `--healthz-port`. Each name starts with `nginx_ingress_controller_`. Each metric also has the labels `controller_namespace`, `controller_class` and `controller_pod`. Those in *italics* are ours; the others have ingress-nginx's names, types and labels, all of its 36. A histogram `x` is shown as `x_bucket`, `x_sum` and `x_count`.\n\nOf Go (`go_`), of the controller's process (`process_`) and of the scrapes themselves (`promhttp_`) there are the usual ones.\n", generated)
+	fmt.Fprintf(&b, "%s\n# Metrics\n\nWhat `/metrics` shows, on the port of `--healthz-port`. Each name starts with `nginx_ingress_controller_`. Each metric also has the labels `controller_namespace`, `controller_class` and `controller_pod`. Those in *italics* are ours; the others have ingress-nginx's names, types and labels, all of its 36. A histogram `x` is shown as `x_bucket`, `x_sum` and `x_count`.\n\nOf Go (`go_`), of the controller's process (`process_`) and of the scrapes themselves (`promhttp_`) there are the usual ones.\n\nAll panels of ingress-nginx's two dashboards have data, but \"Upstream service latency\" of \"Request Handling Performance\": its series are none that ingress-nginx itself still has.\n", generated)
 	for _, g := range metrics.Groups() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| name | type | labels | unit | what it says |\n|---|---|---|---|---|\n", g.Title, g.Text)
 		for _, m := range g.Metrics {
