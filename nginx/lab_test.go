@@ -30,6 +30,7 @@ type site struct {
 	workers       int
 	metrics       bool
 	rows          int // that a worker counts
+	native        bool
 	reuseport     bool
 	extra         string // directives for the http block
 	locationExtra string
@@ -57,7 +58,7 @@ func (s site) conf() []byte {
 	metrics := "nil"
 	if s.metrics {
 		w("lua_shared_dict sallyport_requests 20m; log_by_lua_block { sallyport.log() } exit_worker_by_lua_block { sallyport.exit() }")
-		metrics = fmt.Sprintf("{ rows = %d, time = {0.005, 0.01, 0.1, 1}, length = {100, 1000}, size = {10, 100, 1000} }", s.rows)
+		metrics = fmt.Sprintf("{ rows = %d, time = {0.005, 0.01, 0.1, 1}, length = {100, 1000}, size = {10, 100, 1000}, schema = %s }", s.rows, map[bool]string{true: "3", false: "nil"}[s.native])
 	}
 	w("init_by_lua_block { require(\"sallyport\").init({names = true, dir = %q, unavailable = \"unix:%s\", metrics = %s}) }",
 		s.at.Dir, s.at.Unavailable, metrics)

@@ -30,6 +30,16 @@ type Histogram struct {
 	Sum     float64   `json:"sum"`
 	Count   float64   `json:"count"`
 	Buckets []float64 `json:"buckets"`
+	Native  *Native   `json:"native"` // nil: not counted
+}
+
+// A Native has the same values in the buckets of Prometheus's native histograms.
+type Native struct {
+	Schema    int       `json:"schema"`
+	Threshold float64   `json:"threshold"` // up to which a value counts as zero
+	Zero      float64   `json:"zero"`      // how many do
+	Indexes   []int     `json:"indexes"`   // of the buckets that are not empty
+	Counts    []float64 `json:"counts"`    // in them
 }
 
 // Requests returns nginx's counters of finished requests. Those of the last

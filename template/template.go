@@ -63,6 +63,8 @@ type Buckets struct {
 	Time   []float64 // seconds
 	Length []float64 // bytes, of requests and responses
 	Size   []float64 // bytes, of what was sent
+	Native bool      // there are native histograms too
+	Schema int       // of those: 2 to that power are the buckets between a power of two and the next
 }
 
 // A Renderer renders. It keeps the text of each server from the last call, so

@@ -64,6 +64,8 @@ type options struct {
 	StatusClasses                                    bool
 	ExcludedMetrics                                  []string
 	CounterRows                                      int
+	BucketFactor                                     float64
+	MaxBuckets                                       uint32
 	TimeBuckets, LengthBuckets, SizeBuckets          []float64
 	Profiler                                         profiler
 	LogFormat                                        string
@@ -140,6 +142,8 @@ func (o *options) metricsFlags(f *pflag.FlagSet) {
 	f.Float64SliceVar(&o.TimeBuckets, "time-buckets", metrics.DefaultTimeBuckets(), "bounds of the histograms of durations, in seconds")
 	f.Float64SliceVar(&o.LengthBuckets, "length-buckets", metrics.DefaultLengthBuckets(), "bounds of the histograms of request and response sizes, in bytes")
 	f.Float64SliceVar(&o.SizeBuckets, "size-buckets", metrics.DefaultSizeBuckets(), "bounds of the histogram of bytes sent")
+	f.Float64Var(&o.BucketFactor, "bucket-factor", 0, "by how much buckets of native histograms of requests may grow, such as 1.1; 1.09 is the least. Up to 1 there are none. A series takes 10 kB more")
+	f.Uint32Var(&o.MaxBuckets, "max-buckets", 100, "most buckets of a native histogram: one with more is shown with coarser ones; 0 for no limit")
 	f.StringVar(&o.LogFormat, "log-format", "text", "format of the controller's log: text or json")
 	f.IntVarP(&o.Verbosity, "v", "v", 2, "detail of the controller's log; from 3 on, debug")
 	f.BoolVar(&o.Version, "version", false, "print the version and exit")

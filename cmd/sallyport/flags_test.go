@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +45,30 @@ func TestFlagsOfIngressNginxAreTaken(t *testing.T) {
 	}
 }
 
+// At least 68 of the 72 do what they ask for; each that does not says so.
+func TestFlagsOfIngressNginxWork(t *testing.T) {
+	var works, asked, without []string
+	for _, name := range strings.Fields(ingressNginxFlags) {
+		var o options
+		value := o.flagSet().Lookup(name).DefValue
+		if _, err := (&options{}).parse([]string{"--" + name + "=" + strings.Trim(value, "[]")}, io.Discard); err != nil {
+			t.Errorf("--%s with its default: %v", name, err)
+		}
+		switch {
+		case ignored[name] != "":
+			without = append(without, name)
+		case always[name] != "":
+			asked = append(asked, name)
+		default:
+			works = append(works, name)
+		}
+	}
+	t.Logf("%d work; %d ask for what is so in any case: %v; %d have no effect: %v", len(works), len(asked), asked, len(without), without)
+	if n := len(works) + len(asked); n < 68 {
+		t.Errorf("%d do what they ask for", n)
+	}
+}
+
 // A wrong command line ends with status 2 and a line that names the flag.
 func TestWrongCommandLines(t *testing.T) {
 	for line, want := range map[string]string{
@@ -72,6 +99,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"--sync-period 1ms":                                        "--sync-period",
 		"--internal-logger-address localhost":                      "--internal-logger-address",
 		"--internal-logger-address example.org:514":                "--internal-logger-address",
+		"--bucket-factor NaN":                                      "--bucket-factor",
 		"--no-such-flag":                                           "no-such-flag",
 		"--version extra":                                          "extra",
 		"nonsense":                                                 "nonsense",
@@ -108,7 +136,8 @@ func TestFlagsAreGrouped(t *testing.T) {
 // An ignored flag that is set is named once, with the reason; the others and
 // those that work are not.
 func TestIgnoredFlagsAreTold(t *testing.T) {
-	for name := range ignored {
+	told := slices.Concat(slices.Collect(maps.Keys(ignored)), slices.Collect(maps.Keys(always)))
+	for _, name := range told {
 		var o options
 		f := o.flagSet()
 		value := map[string]string{"bool": "true", "duration": "7s", "float64": "7", "string": "x"}[f.Lookup(name).Value.Type()]

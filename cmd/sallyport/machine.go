@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"syscall"
 
+	"github.com/sallyport-ingress/sallyport/controller/metrics"
 	"github.com/sallyport-ingress/sallyport/nginx"
 	"github.com/sallyport-ingress/sallyport/template"
 )
@@ -68,6 +69,7 @@ func environment(o options, b nginx.Build, rules nginx.Rules, p nginx.Paths) tem
 func (o *options) counting(e *template.Environment) {
 	e.CounterRows = o.CounterRows
 	e.Buckets = template.Buckets{Time: o.TimeBuckets, Length: o.LengthBuckets, Size: o.SizeBuckets}
+	e.Buckets.Native, e.Buckets.Schema = o.BucketFactor > 1, metrics.Schema(o.BucketFactor)
 }
 
 // rules finds what ModSecurity's packages have, and puts the recommended

@@ -27,6 +27,7 @@ func (o *options) metrics(proxy *nginx.Nginx) *metrics.Metrics {
 		PerUndefinedHost: o.MetricsPerUndefinedHost,
 		StatusClasses:    o.StatusClasses,
 		Excluded:         o.ExcludedMetrics,
+		MaxBuckets:       int(o.MaxBuckets),
 		Buckets:          metrics.Buckets{Time: o.TimeBuckets, Length: o.LengthBuckets, Size: o.SizeBuckets},
 	})
 }

@@ -20,6 +20,8 @@ func (o *options) pace() error {
 		return usagef("--dynamic-configuration-retries %d is negative", o.PushRetries)
 	case o.CounterRows < 1 || o.CounterRows > maxCounterRows:
 		return usagef("--monitor-max-batch-size %d is not from 1 to %d", o.CounterRows, maxCounterRows)
+	case !(o.BucketFactor >= 0):
+		return usagef("--bucket-factor %v is not by how much buckets could grow", o.BucketFactor)
 	case o.SyncPeriod < 0 || o.SyncPeriod > 0 && o.SyncPeriod < time.Second:
 		return usagef("--sync-period %v is less than a second", o.SyncPeriod)
 	case o.PostShutdownGrace < 0:

@@ -38,6 +38,7 @@ type Options struct {
 	Excluded              []string // metrics of requests not to show, with the prefix or without
 	PerUndefinedHost      bool     // requests for hosts that no Ingress names are counted
 	Buckets               Buckets
+	MaxBuckets            int // of a native histogram; 0: any number
 }
 
 // Buckets are the upper bounds of histograms, as nginx was told them.

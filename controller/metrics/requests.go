@@ -95,7 +95,8 @@ func (r *requests) Collect(ch chan<- prometheus.Metric) {
 		}
 		for _, h := range r.histograms {
 			if v := h.of(s); v.Count >= 1 && len(v.Buckets) == len(h.bounds)+1 {
-				ch <- prometheus.MustNewConstHistogram(h.desc, uint64(v.Count), v.Sum, cumulate(h.bounds, v.Buckets), labels...)
+				own := prometheus.MustNewConstHistogram(h.desc, uint64(v.Count), v.Sum, cumulate(h.bounds, v.Buckets), labels...)
+				ch <- withNative(own, v, r.o.MaxBuckets, labels)
 			}
 		}
 	}
@@ -133,6 +134,7 @@ func (r *requests) merge(series []nginx.Series) map[[8]string]*nginx.Series {
 }
 
 func add(to, from *nginx.Histogram) {
+	to.Native = addNative(to.Native, from.Native)
 	to.Sum += from.Sum
 	to.Count += from.Count
 	if len(to.Buckets) < len(from.Buckets) {

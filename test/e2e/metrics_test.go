@@ -4,8 +4,13 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"net/http"
 	"strconv"
+	"strings"
 	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
@@ -100,4 +105,31 @@ func TestChangesAreTimed(t *testing.T) {
 		counts(t, s, "nginx_ingress_controller_push_duration_seconds_count{")
 		counts(t, s, "nginx_ingress_controller_config_hash{")
 	})
+}
+
+// A Prometheus that asks for protobuf gets native histograms where they are wanted.
+func TestNativeHistograms(t *testing.T) {
+	w := inFolder(t)
+	apps(t, w, 176, "web")
+	w.Apply(t, web("web", "a.example.org", "web").String())
+	s := w.launch(t, "--enable-metrics", "--bucket-factor=1.1")
+	requests(t, s, "http://a.example.org/", "web")
+	counts(t, s, "nginx_ingress_controller_requests{", `ingress="web"`, "} 1")
+	format := expfmt.NewFormat(expfmt.TypeProtoDelim)
+	r := (&cluster.Sallyport{HTTP: s.Health}).Do(t, cluster.Request{URL: "http://x/metrics", Header: http.Header{"Accept": {string(format)}}})
+	d := expfmt.NewDecoder(strings.NewReader(r.Body), format)
+	for {
+		var f dto.MetricFamily
+		if err := d.Decode(&f); err != nil {
+			t.Fatalf("no nginx_ingress_controller_request_duration_seconds: %v", err)
+		}
+		if f.GetName() != "nginx_ingress_controller_request_duration_seconds" {
+			continue
+		}
+		h := f.Metric[0].Histogram
+		if h.GetSchema() != 3 || h.GetSampleCount() != 1 || int(h.GetZeroCount())+len(h.PositiveSpan) != 1 || len(h.Bucket) < 11 {
+			t.Errorf("it is %v", h)
+		}
+		return
+	}
 }

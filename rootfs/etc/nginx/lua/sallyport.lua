@@ -13,7 +13,8 @@ local M = {}
 -- options.reject_handshake: no TLS for hosts that are not known;
 -- options.client_header: the header that names the client, or nil;
 -- options.tracing: how spans are sampled, and how many are kept for the collector;
--- options.metrics: histogram bounds {time, length, size} and rows, or nil.
+-- options.metrics: histogram bounds {time, length, size}, rows and, where there are native
+-- histograms, their schema; or nil.
 function M.init(options)
     local data = require("sallyport.data")
     local auth = require("sallyport.feature.auth")

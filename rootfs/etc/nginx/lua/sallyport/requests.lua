@@ -36,6 +36,8 @@ local max_rows      -- per worker, about 0.8 kB each; requests beyond share the 
 
 local width -- numbers in a row
 local time_bucket, length_bucket, size_bucket
+local time_native, size_native                  -- the same of native histograms, or nil
+local after_time, after_length, after_size      -- where those begin in a histogram
 local request_duration, connect_duration, header_duration, response_duration
 local request_size, response_size, bytes_sent
 
@@ -74,17 +76,21 @@ local function last(text)
     return tonumber(text:match("[%d.]+$"))
 end
 
-local function add(row, at, bucket, value)
+local function add(row, at, bucket, value, native, after)
     row[at] = row[at] + value
     row[at + 1] = row[at + 1] + 1
     row[at + 2 + bucket] = row[at + 2 + bucket] + 1
+    if native then
+        local i = at + after + native(value)
+        row[i] = row[i] + 1
+    end
 end
 
 local function add_upstream(row, at, text)
     if text then
         local seconds = tonumber(text) or last(text)
         if seconds then
-            add(row, at, time_bucket(seconds), seconds)
+            add(row, at, time_bucket(seconds), seconds, time_native, after_time)
         end
     end
 end
@@ -121,15 +127,15 @@ function M.log()
 
     row[0] = row[0] + 1
     local seconds = now() - start_time()
-    add(row, request_duration, time_bucket(seconds), seconds)
+    add(row, request_duration, time_bucket(seconds), seconds, time_native, after_time)
     add_upstream(row, connect_duration, var.upstream_connect_time)
     add_upstream(row, header_duration, var.upstream_header_time)
     add_upstream(row, response_duration, var.upstream_response_time)
     local length = tonumber(var.request_length)
-    add(row, request_size, length_bucket(length), length)
+    add(row, request_size, length_bucket(length), length, size_native, after_length)
     local sent = tonumber(var.bytes_sent)
-    add(row, response_size, length_bucket(sent), sent)
-    add(row, bytes_sent, size_bucket(sent), sent)
+    add(row, response_size, length_bucket(sent), sent, size_native, after_length)
+    add(row, bytes_sent, size_bucket(sent), sent, size_native, after_size)
 end
 
 -- flush moves this worker's numbers to those of all, unless another worker is
@@ -178,12 +184,17 @@ function M.rows()
 end
 
 --- init runs in the master. bounds: {time, length, size}, in seconds and bytes,
--- and rows, how many a worker may have.
+-- rows, how many a worker may have, and schema, that of native histograms, or nil.
 function M.init(bounds)
     max_rows = bounds.rows
     time_bucket = histogram.compile(bounds.time)
     length_bucket = histogram.compile(bounds.length)
     size_bucket = histogram.compile(bounds.size)
+    if bounds.schema then
+        time_native = histogram.exponential(bounds.schema, unpack(series.TIME_POWERS))
+        size_native = histogram.exponential(bounds.schema, unpack(series.SIZE_POWERS))
+        after_time, after_length, after_size = #bounds.time + 3, #bounds.length + 3, #bounds.size + 3
+    end
     local at
     at, width = series.init(bounds)
     request_duration = at.request_duration
