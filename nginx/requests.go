@@ -45,12 +45,12 @@ type Native struct {
 // Requests returns nginx's counters of finished requests. Those of the last
 // second may be missing, but never go backwards. The number is that of requests
 // for which there was no row: the series of the Ingress _folded count them.
-func (n *Nginx) Requests(ctx context.Context) ([]Series, float64, error) {
+func (f *Folder) Requests(ctx context.Context) ([]Series, float64, error) {
 	var v struct {
 		Series   []Series
 		Overflow float64
 	}
-	if err := n.control.get(ctx, "/requests", &v); err != nil {
+	if err := f.control.get(ctx, "/requests", &v); err != nil {
 		return nil, 0, err
 	}
 	return v.Series, v.Overflow, nil
