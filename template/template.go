@@ -57,6 +57,7 @@ type Environment struct {
 	AccessLog   string   // where the access log goes unless the ConfigMap says
 	Resty       string   // extra folder of Lua libraries; "" for Lua's own path
 	Buckets     Buckets
+	CounterRows int // of requests, in each worker
 }
 
 // Buckets are the upper bounds of the metrics' histograms.
@@ -64,6 +65,8 @@ type Buckets struct {
 	Time   []float64 // seconds
 	Length []float64 // bytes, of requests and responses
 	Size   []float64 // bytes, of what was sent
+	Native bool      // there are native histograms too
+	Schema int       // of those: 2 to that power are the buckets between a power of two and the next
 }
 
 // A Renderer renders. It keeps the text of each server, and of what is around

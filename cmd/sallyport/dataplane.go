@@ -17,7 +17,7 @@ type dataPlane interface {
 	controller.Proxy
 	Paths() nginx.Paths
 	Lives() bool
-	Requests(ctx context.Context) ([]nginx.Series, error)
+	Requests(ctx context.Context) (series []nginx.Series, folded float64, err error)
 	Stub(ctx context.Context) (nginx.StubStatus, error)
 	Spans(ctx context.Context, least, most int) (spans []nginx.Span, dropped int, err error)
 	Quit(ctx context.Context) error

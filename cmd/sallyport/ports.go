@@ -99,7 +99,7 @@ func absent(address string) string {
 // claimPorts says where nginx will listen, and finds out now whether it can:
 // unless it does already.
 func (o *options) claimPorts(proxy dataPlane, log *slog.Logger) (model.Listen, error) {
-	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, IPv6: hasIPv6()}
+	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, StatusPort: o.StatusPort, IPv6: hasIPv6()}
 	ours := &had{proxy: proxy}
 	for name, number := range map[string]int{"http-port": o.HTTPPort, "https-port": o.HTTPSPort} {
 		p := port{number: number}
@@ -108,6 +108,12 @@ func (o *options) claimPorts(proxy dataPlane, log *slog.Logger) (model.Listen, e
 		}
 		if err := o.free(p); err != nil {
 			return listen, fmt.Errorf("--%s: %w", name, err)
+		}
+	}
+	if p := (port{number: listen.StatusPort}); p.number != 0 && !ours.has(p) {
+		if err := p.free(); err != nil {
+			log.Warn("nginx's status has no port", "flag", "--status-port", "because", err)
+			listen.StatusPort = 0
 		}
 	}
 	if p := (port{number: listen.DefaultPort}); p.number != 0 && !ours.has(p) {

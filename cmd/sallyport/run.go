@@ -126,6 +126,8 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		Observer:    &observer{Metrics: counters, spans: exporter},
 		Log:         log,
 		Report:      report,
+		ReloadPause: o.reloadPause(),
+		QuietTries:  o.PushRetries,
 		Follow:      follow,
 	})
 	if err != nil {
@@ -143,6 +145,8 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 	defer health.close()
+	defer o.Profiler.start(log)()
+	defer o.takeLogs(os.Stdout, log)()
 	log.Info("starting", "version", version, "nginx", build.VersionText, "http", o.HTTPPort, "https", o.HTTPSPort,
 		"healthz", o.HealthzPort, "folder", proxy.Paths().Dir)
 
@@ -153,6 +157,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	tasks.start("reaping orphans", func() error { reapOrphans(work); return nil })
 	tasks.start("reading objects", func() error { return objects.Run(work) })
 	tasks.start("exporting spans", func() error { return exporter.Run(work) })
+	if o.Topology {
+		tasks.start("learning the node's zone", func() error { learnZone(work, client, objects.SetZone, log); return nil })
+	}
 	tasks.start("the controller", func() error { return loop.Run(work) })
 	if buildOptions.GeoIP.Module {
 		tasks.start("watching databases of addresses", func() error { return geoip.Watch(work, o.Geo.source(proxy.Paths()), tellGeo(log)) })
@@ -177,7 +184,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	}
 	stop()
 	tasks.wait()
-	return errors.Join(failed, quit(proxy, log))
+	failed = errors.Join(failed, quit(proxy, log))
+	<-time.After(time.Duration(o.PostShutdownGrace) * time.Second)
+	return failed
 }
 
 // quitTimeout is how long nginx may take to finish its requests; its own
@@ -203,6 +212,7 @@ func (o *options) store(client kubernetes.Interface, log *slog.Logger) *store.St
 	return store.NewCluster(client, store.ClusterOptions{
 		Namespace:         o.WatchNamespace,
 		NamespaceSelector: o.buildOptions().NamespaceSelector,
+		Resync:            o.SyncPeriod,
 		Log:               log,
 	})
 }

@@ -137,7 +137,9 @@ func portFor(service *corev1.Service, want networkingv1.ServiceBackendPort, prot
 }
 
 // Backend is what serves behind ref now. This is all of the endpoint lane: it
-// looks at the Service and its slices and at nothing else.
+// looks at the Service and its slices and at nothing else. Hints of zones count,
+// as they do for kube-proxy, where all endpoints that serve have them, and one
+// is for our zone.
 func (b *Builder) Backend(s *store.Snapshot, ref BackendRef) model.Backend {
 	service := s.Services[ref.Service]
 	if service == nil {
@@ -153,7 +155,8 @@ func (b *Builder) Backend(s *store.Snapshot, ref BackendRef) model.Backend {
 	if ref.Cluster {
 		return backendOf(clusterAddresses(service, port))
 	}
-	var ready, draining []netip.AddrPort
+	var ready, draining, near []netip.AddrPort
+	hinted := s.Zone != ""
 	for _, slice := range s.Slices[ref.Service] {
 		if slice.AddressType == discoveryv1.AddressTypeFQDN {
 			continue
@@ -166,13 +169,20 @@ func (b *Builder) Backend(s *store.Snapshot, ref BackendRef) model.Backend {
 			switch serving, last := conditions(e.Conditions); {
 			case serving:
 				ready = appendAddresses(ready, e.Addresses, number)
+				hinted = hinted && e.Hints != nil && len(e.Hints.ForZones) > 0
+				if hinted && slices.Contains(e.Hints.ForZones, discoveryv1.ForZone{Name: s.Zone}) {
+					near = appendAddresses(near, e.Addresses, number)
+				}
 			case last:
 				draining = appendAddresses(draining, e.Addresses, number)
 			}
 		}
 	}
-	if len(ready) == 0 {
-		ready = draining
+	switch {
+	case hinted && len(near) > 0:
+		return backendOf(near)
+	case len(ready) == 0:
+		return backendOf(draining)
 	}
 	return backendOf(ready)
 }

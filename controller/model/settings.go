@@ -179,6 +179,7 @@ type Listen struct {
 	HTTPPort    int
 	HTTPSPort   int
 	DefaultPort int // of the built-in 404 server; 0: none
+	StatusPort  int // at 127.0.0.1, of nginx's status; 0: none
 	IPv6        bool
 }
 

@@ -95,6 +95,7 @@ func (s *Sallyport) start(o Options) (err error) {
 	args := []string{
 		"--http-port=" + strconv.Itoa(s.HTTP), "--https-port=" + strconv.Itoa(s.HTTPS),
 		"--healthz-port=" + strconv.Itoa(s.Health), "--default-server-port=" + strconv.Itoa(s.Default),
+		"--profiler-port=0", // its usual port is one for all that run side by side
 	}
 	if o.WorkDir != "" {
 		args = append(args, "--work-dir="+o.WorkDir)
