@@ -87,8 +87,10 @@ type Controller struct {
 	dirty     bool              // the result is older than the snapshot
 	applying  bool
 	outcome   chan outcome
-	started   time.Time // when nginx was, by us
-	reloaded  time.Time // when it last was
+	looks     chan chan<- Look
+	ended     chan struct{} // closed once Run returns
+	started   time.Time     // when nginx was, by us
+	reloaded  time.Time     // when it last was
 	retry     <-chan time.Time
 	pause     time.Duration // before the next retry
 	postponed bool          // what waits for retry is a reload alone; data does not wait
@@ -118,6 +120,8 @@ func New(o Options) (*Controller, error) {
 		builder:  build.New(o.Build),
 		renderer: renderer,
 		outcome:  make(chan outcome, 1),
+		looks:    make(chan chan<- Look),
+		ended:    make(chan struct{}),
 	}
 	c.lane = newLane(o.Proxy.Push, o.Observer.Pushed, o.Log)
 	return c, nil
@@ -129,6 +133,7 @@ func (c *Controller) Ready() bool { return c.ready.Load() }
 // Run runs until ctx ends, or until nginx can't be started at all. It leaves
 // nginx running.
 func (c *Controller) Run(ctx context.Context) error {
+	defer close(c.ended)
 	defer c.ready.Store(false)
 	lane, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -141,6 +146,9 @@ func (c *Controller) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return c.finish()
+		case answer := <-c.looks:
+			answer <- c.look()
+			continue
 		case <-c.o.Store.Changed():
 			c.take()
 		case o := <-c.outcome:

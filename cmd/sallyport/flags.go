@@ -144,7 +144,7 @@ func (o *options) metricsFlags(f *pflag.FlagSet) {
 func (o *options) parse(args []string, stderr io.Writer) (*pflag.FlagSet, error) {
 	f := o.flagSet()
 	f.Usage = func() {
-		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport render|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", f.FlagUsagesWrapped(110))
+		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport render|dbg|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", f.FlagUsagesWrapped(110))
 	}
 	if err := f.Parse(args); err != nil {
 		return f, &usageError{err}

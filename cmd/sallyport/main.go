@@ -39,11 +39,12 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 			"render":  render,
 			"echo":    echo,
 			"docs":    docs,
+			"dbg":     dbg,
 			"version": printVersion,
 		}
 		var ok bool
 		if run, ok = commands[args[0]]; !ok {
-			fmt.Fprintf(stderr, "sallyport: there is no command %q; the commands are render, echo, docs, version, and none for the controller\n", args[0])
+			fmt.Fprintf(stderr, "sallyport: there is no command %q; the commands are render, dbg, echo, docs, version, and none for the controller\n", args[0])
 			return 2
 		}
 		rest = args[1:]

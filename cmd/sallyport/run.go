@@ -139,6 +139,11 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 	defer health.close()
+	asked, err := o.listenDebug(proxy, loop, build, log)
+	if err != nil {
+		return err
+	}
+	defer asked.Close()
 	log.Info("starting", "version", version, "nginx", build.VersionText, "http", o.HTTPPort, "https", o.HTTPSPort,
 		"healthz", o.HealthzPort, "folder", proxy.Paths().Dir)
 
