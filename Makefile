@@ -13,7 +13,7 @@ TEST_TIMEOUT := 30m
 
 .PHONY: build run test fuzz compat lint golden docs bench bench-l4 clean help
 
-build: ## bin/sallyport and bin/sallyport-proxier (the default)
+build: ## bin/sallyport, sallyport-proxier and kubectl-sallyport (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 run: ## the quickstart on :8080 and :8443, until Ctrl-C
