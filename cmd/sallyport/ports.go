@@ -35,7 +35,7 @@ func portsIn(conf []byte) map[port]bool {
 			continue
 		}
 		if number := annotation.ListenPort(words[1]); number != 0 {
-			all[port{number, len(words) > 2 && words[2] == "udp"}] = true
+			all[port{number, len(words) > 2 && (words[2] == "udp" || words[2] == "quic")}] = true
 		}
 	}
 	return all

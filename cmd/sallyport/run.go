@@ -112,6 +112,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	buildOptions.OpenFiles = openFiles()
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
+	if !build.HTTP3 {
+		buildOptions.NoHTTP3 = "nginx " + build.VersionText + " is built without HTTP/3, which there is from 1.25 on"
+	}
 	nginxConf := environment(o, build, rules, proxy.Paths())
 	webhook, follow := o.webhook(buildOptions, nginxConf, counters, log)
 	loop, err := controller.New(controller.Options{
