@@ -18,7 +18,7 @@ import (
 
 // listenDebug answers `sallyport dbg`, on a socket in a folder that none but this
 // user can enter.
-func (o *options) listenDebug(proxy *nginx.Nginx, loop *controller.Controller, b nginx.Build, log *slog.Logger) (*http.Server, error) {
+func (o *options) listenDebug(proxy dataPlane, loop *controller.Controller, b nginx.Build, pkg string, log *slog.Logger) (*http.Server, error) {
 	path := proxy.Paths().Debug
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of one that was killed
 		return nil, err
@@ -31,7 +31,7 @@ func (o *options) listenDebug(proxy *nginx.Nginx, loop *controller.Controller, b
 		return nil, fmt.Errorf("the socket of sallyport dbg: %w", err)
 	}
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: debug.Handler(debug.Options{
-		Facts: debug.Facts{Version: version, Nginx: b.VersionText, WorkDir: proxy.Paths().Dir, Pod: os.Getenv("POD_NAME"), Started: time.Now()},
+		Facts: debug.Facts{Version: version, Nginx: b.VersionText, Package: pkg, WorkDir: proxy.Paths().Dir, Pod: os.Getenv("POD_NAME"), Started: time.Now()},
 		View: func(ctx context.Context) (debug.View, error) {
 			l, err := loop.Look(ctx)
 			v := debug.View{Conf: l.Conf, Generation: l.Generation, Pending: l.Pending}

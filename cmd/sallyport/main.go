@@ -36,15 +36,16 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	run, rest := command(controllerCommand), args
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		commands := map[string]command{
-			"render":  render,
-			"echo":    echo,
-			"docs":    docs,
-			"dbg":     dbg,
-			"version": printVersion,
+			"data-plane": dataPlaneCommand,
+			"render":     render,
+			"dbg":        dbg,
+			"echo":       echo,
+			"docs":       docs,
+			"version":    printVersion,
 		}
 		var ok bool
 		if run, ok = commands[args[0]]; !ok {
-			fmt.Fprintf(stderr, "sallyport: there is no command %q; the commands are render, dbg, echo, docs, version, and none for the controller\n", args[0])
+			fmt.Fprintf(stderr, "sallyport: there is no command %q; the commands are data-plane, render, dbg, echo, docs, version, and none for the controller\n", args[0])
 			return 2
 		}
 		rest = args[1:]

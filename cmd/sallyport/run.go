@@ -71,7 +71,10 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if _, ok := build.Modules["stream"]; o.Passthrough && !ok {
 		return fmt.Errorf("--enable-ssl-passthrough wants nginx's stream module, which is missing in %s; install the package libnginx-mod-stream", build.ModulesPath)
 	}
-	proxy, err := o.nginx(log)
+	proxy, err := o.nginx(ctx, log)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -90,7 +93,10 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	}
 
 	// What is told to the outside.
+	pkg := nginx.Package(ctx, o.NginxBinary)
+	flaws := tellFlaws(build, pkg, log)
 	counters := o.metrics(proxy)
+	counters.Flaws(len(flaws))
 	exporter := spans.New(proxy.Spans, log)
 	counters.Spans(&exporter.Counts)
 	report := func([]*networkingv1.Ingress, []model.Problem) {}
@@ -98,7 +104,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if client != nil {
 		writer = o.writer(client, counters, log)
 		report = func(ingresses []*networkingv1.Ingress, problems []model.Problem) {
-			writer.Publish(status.State{Ingresses: ingresses, Problems: problems})
+			writer.Publish(status.State{Ingresses: ingresses, Problems: append(flawed(build, flaws), problems...)})
 		}
 	}
 
@@ -108,7 +114,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	_, buildOptions.Brotli = build.Modules["brotli"]
 	buildOptions.GeoIP = o.geoIP(ctx, build, proxy.Paths(), log)
 	buildOptions.ModSecurity, buildOptions.CoreRules = usable, rules.Core != nil
-	buildOptions.Taken = taken(proxy)
+	buildOptions.Taken, buildOptions.Absent = taken(proxy), absent
 	buildOptions.OpenFiles = openFiles()
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
@@ -142,7 +148,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 	defer health.close()
-	asked, err := o.listenDebug(proxy, loop, build, log)
+	asked, err := o.listenDebug(proxy, loop, build, pkg, log)
 	if err != nil {
 		return err
 	}
@@ -187,7 +193,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 // worker-shutdown-timeout is shorter unless the ConfigMap says otherwise.
 const quitTimeout = 300 * time.Second
 
-func quit(proxy *nginx.Nginx, log *slog.Logger) error {
+func quit(proxy dataPlane, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(context.Background(), quitTimeout)
 	defer cancel()
 	start := time.Now()

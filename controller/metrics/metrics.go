@@ -58,6 +58,7 @@ type Metrics struct {
 	pushedItems     prometheus.Counter
 	refused         prometheus.Gauge
 	problems        prometheus.Gauge
+	flaws           prometheus.Gauge
 	orphans         *prometheus.GaugeVec
 	checks, rejects *prometheus.CounterVec
 	certificates    *certificates
@@ -117,6 +118,7 @@ func (m *Metrics) ofPushes(labels prometheus.Labels) {
 func (m *Metrics) ofIngresses(labels prometheus.Labels) {
 	m.refused = m.gauge(prometheus.GaugeOpts{Namespace: prefix, Name: "quarantined_objects", Help: "Ingresses, and the ConfigMap, of which nginx refuses the present version.", ConstLabels: labels})
 	m.problems = m.gauge(prometheus.GaugeOpts{Namespace: prefix, Name: "problems", Help: "Things in objects that are not as their authors mean them.", ConstLabels: labels})
+	m.flaws = m.gauge(prometheus.GaugeOpts{Namespace: prefix, Name: "nginx_known_vulnerabilities", Help: "Vulnerabilities that this version of nginx is known to have; the log names them.", ConstLabels: labels})
 	m.orphans = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: prefix, Name: "orphan_ingress", ConstLabels: labels, Help: "Ingresses with a Service that is missing, or without endpoints: 1.",
 	}, []string{"namespace", "ingress", "type"})
