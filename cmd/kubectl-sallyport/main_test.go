@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -309,6 +310,19 @@ metadata: {name: reader}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: stranger}]
 `)
+	for _, may := range []authorizationv1.ResourceAttributes{
+		{Verb: "list", Group: "networking.k8s.io", Resource: "ingresses"}, {Verb: "list", Group: "networking.k8s.io", Resource: "ingressclasses"},
+		{Verb: "list", Resource: "services"}, {Verb: "get", Resource: "configmaps"},
+	} {
+		cluster.Eventually(t, "the API server has seen the role", func() error {
+			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: cluster.Stranger, ResourceAttributes: &may}}
+			answer, err := c.Client.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
+			if err == nil && !answer.Status.Allowed {
+				err = fmt.Errorf("%s of %s is not allowed", may.Verb, may.Resource)
+			}
+			return err
+		})
+	}
 	out, err := ask(t, c, cluster.Stranger, nil, "lint")
 	if !errors.Is(err, errFound) || strings.Contains(out, "default/users") || !strings.Contains(out, "1 Secrets can't be read") {
 		t.Errorf("as somebody who may not read Secrets: %v, %s", err, out)
