@@ -1,7 +1,8 @@
 package nginx
 
 import (
-	"context"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -21,9 +22,10 @@ type Flaw struct {
 	Packages []string
 }
 
-// Package is the Debian package that an nginx binary is of: the source version,
-// "" where it is of none.
-func Package(ctx context.Context, binary string) string {
+// Package is the version of the Debian package that an nginx binary is of, "" where
+// it is of none. It reads what dpkg wrote below a root folder: images have the
+// list of packages, and often no dpkg.
+func Package(root, binary string) string {
 	path, err := exec.LookPath(binary)
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
@@ -31,22 +33,56 @@ func Package(ctx context.Context, binary string) string {
 	if err != nil {
 		return ""
 	}
-	owner, err := exec.CommandContext(ctx, "dpkg-query", "-S", path).Output()
-	name, _, ok := strings.Cut(string(owner), ":")
-	if err != nil || !ok || strings.ContainsAny(name, ",\n ") {
-		return ""
+	owner := "nginx" // which has /usr/sbin/nginx
+	if path != "/usr/sbin/nginx" {
+		if owner = ownerOf(root, path); owner == "" {
+			return ""
+		}
 	}
-	text, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f=${source:Version}", name).Output()
+	status, err := os.ReadFile(filepath.Join(root, "var/lib/dpkg/status"))
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(string(text))
+	return versionIn(string(status), owner)
+}
+
+// ownerOf is the package that has a file.
+func ownerOf(root, path string) string {
+	lists, _ := filepath.Glob(filepath.Join(root, "var/lib/dpkg/info/*.list")) // the pattern is well-formed
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err == nil && slices.Contains(strings.Split(string(text), "\n"), path) {
+			name, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(list), ".list"), ":")
+			return name
+		}
+	}
+	return ""
+}
+
+// versionIn is the version of a package that is installed.
+func versionIn(status, name string) string {
+	for part := range strings.SplitSeq(status, "\n\n") {
+		lines := strings.Split(part, "\n")
+		if !slices.Contains(lines, "Package: "+name) || !slices.Contains(lines, "Status: install ok installed") {
+			continue
+		}
+		for _, line := range lines {
+			if version, ok := strings.CutPrefix(line, "Version: "); ok {
+				return version
+			}
+		}
+	}
+	return ""
 }
 
 // Flaws are those that a version of nginx has, where it is of a package with that
 // version: "" for none. Debian's backports count. Unsure says that it is of
-// another distribution that has backports, which nobody here knows.
+// another distribution that has backports, which nobody here knows. A package of
+// another version than the binary's is not what runs.
 func Flaws(v [3]int, pkg string) (has []Flaw, unsure bool) {
+	if !strings.HasPrefix(pkg, fmt.Sprintf("%d.%d.%d-", v[0], v[1], v[2])) {
+		pkg = ""
+	}
 	return flawsOf(known, v, pkg)
 }
 

@@ -79,14 +79,46 @@ func TestKnownFlaws(t *testing.T) {
 	}
 }
 
-// The nginx of this machine is of a package, as dpkg says.
+// The nginx of this machine is of a package, as dpkg wrote down. One that took
+// its place is of none.
 func TestPackage(t *testing.T) {
-	if got := Package(t.Context(), "nginx"); !strings.Contains(got, "-") {
+	got := Package("/", "nginx")
+	if !strings.Contains(got, "-") {
 		t.Errorf("nginx is of package %q", got)
 	}
+	build, err := Inspect(t.Context(), "nginx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(got, build.VersionText+"-") {
+		t.Errorf("nginx %s is of package %q", build.VersionText, got)
+	}
 	for _, none := range []string{"no-such-program", "/nowhere/nginx", "/proc/self/exe"} {
-		if got := Package(t.Context(), none); got != "" {
+		if got := Package("/", none); got != "" {
 			t.Errorf("%s is of package %q", none, got)
+		}
+	}
+	if got := Package(t.TempDir(), "nginx"); got != "" {
+		t.Errorf("without a list of packages nginx is of package %q", got)
+	}
+	if got := Package("/", "dpkg-query"); got == "" || strings.HasPrefix(got, build.VersionText+"-") {
+		t.Errorf("dpkg-query is of package %q", got)
+	}
+	if _, unsure := Flaws([3]int{1, 20, 0}, "1.26.3-1ubuntu1"); unsure {
+		t.Error("a package of another version counts")
+	}
+	has, _ := Flaws([3]int{1, 20, 0}, "1.22.1-9+deb12u11")
+	if cves(has) == "" {
+		t.Error("a binary that took the place of a package's is taken for it")
+	}
+}
+
+func TestVersionOfAPackage(t *testing.T) {
+	const status = "Package: nginx-common\nStatus: install ok installed\nVersion: 9-1\n\nPackage: nginx\nStatus: deinstall ok config-files\nVersion: 1-1\n\n" +
+		"Package: nginx\nStatus: install ok installed\nArchitecture: amd64\nDescription: x\n Version: 7\nVersion: 1.26.3-3+deb13u11\n"
+	for name, want := range map[string]string{"nginx": "1.26.3-3+deb13u11", "nginx-common": "9-1", "ngin": "", "": ""} {
+		if got := versionIn(status, name); got != want {
+			t.Errorf("%q has version %q, want %q", name, got, want)
 		}
 	}
 }
