@@ -309,7 +309,7 @@ func (f *frame) Exports() bool { return f.Traces && f.Spans.Collector != "" }
 // has up to 3 KB.
 func (f *frame) SpanMemory() int { return 1 + f.Spans.Queue*3/1024 }
 
-// Bound is where a port of HTTP or HTTPS is had, as listen takes it.
+// Bound is where a port for clients is had, as listen takes it.
 func (f *frame) Bound(port int) []string {
 	var all []string
 	for _, address := range f.Bind.All() {

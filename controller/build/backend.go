@@ -81,8 +81,8 @@ func (t *task) missing(ref BackendRef) string {
 		if t.o.DisableExternal {
 			return fmt.Sprintf("Service %s is of type ExternalName, which --disable-svc-external-name forbids", ref.Service)
 		}
-		if a := t.s.Addresses[service.Spec.ExternalName]; a.Err != "" {
-			return fmt.Sprintf("Service %s: %s", ref.Service, a.Err)
+		if _, why := t.addresses(t.s, service.Spec.ExternalName); why != "" {
+			return fmt.Sprintf("Service %s: %s", ref.Service, why)
 		}
 	}
 	return ""
@@ -240,12 +240,30 @@ func (b *Builder) external(s *store.Snapshot, service *corev1.Service, port core
 		return model.Backend{}
 	}
 	var list []netip.AddrPort
-	for _, a := range s.Addresses[service.Spec.ExternalName].Addresses {
+	addresses, _ := b.addresses(s, service.Spec.ExternalName)
+	for _, a := range addresses {
 		if b.o.AllowLoopback || !internal(a) {
 			list = append(list, netip.AddrPortFrom(a, uint16(number)))
 		}
 	}
 	return backendOf(list)
+}
+
+// addresses are those that the DNS has of a name, or why there are none.
+func (b *Builder) addresses(s *store.Snapshot, name string) (all []netip.Addr, why string) {
+	found := s.Addresses[name]
+	if !b.settings.settings.NoIPv6Names {
+		return found.Addresses, found.Err
+	}
+	for _, a := range found.Addresses {
+		if a.Unmap().Is4() {
+			all = append(all, a)
+		}
+	}
+	if why = found.Err; why == "" && len(found.Addresses) > 0 && len(all) == 0 {
+		why = fmt.Sprintf("%s has IPv6 addresses only, and disable-ipv6-dns is true", name)
+	}
+	return all, why
 }
 
 // metadata are addresses of clouds' metadata that are not link-local.

@@ -12,9 +12,13 @@ import (
 // what their key's check let through.
 type Settings struct {
 	Listen Listen
-	// Bind are the addresses of the ports for HTTP and HTTPS; empty: all.
+	// Bind are the addresses of the ports that clients come to; empty: all.
 	Bind   option.List
 	NoIPv6 bool
+	// NoIPv6Names leaves out the IPv6 addresses of names that the DNS knows.
+	NoIPv6Names bool
+	// Status are the address ranges that get nginx's status, where no host is named.
+	Status option.List
 	// Passthrough are the hosts whose TLS is not opened, sorted. Where there are
 	// any, nginx's stream module has the port for HTTPS.
 	Passthrough []Passthrough

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"syscall"
 
@@ -12,8 +13,8 @@ import (
 )
 
 // A Confinement is how a container engine starts the first process of a container:
-// with process ids of its own, as a user who isn't root, with these capabilities
-// and no others to be had. It needs Root.
+// with process ids of its own, as that user, with these capabilities and no others
+// to be had. It needs Root.
 type Confinement struct {
 	User         int
 	Capabilities []int  // numbers, such as unix.CAP_NET_BIND_SERVICE
@@ -34,11 +35,22 @@ func (g program) confine(c Confinement) (program, error) {
 	if err != nil {
 		return g, err
 	}
-	g.env = append(without(g.env, stageVariable), stageVariable+"=confined", confineVariable+"="+string(text))
+	g.env = append(without(g.env, stageVariable), stageVariable+"=confined", confineVariable+"="+string(text), RootVariable+"="+c.Root)
 	g.args = append([]string{g.path}, g.args...)
 	g.path, g.root = "/proc/self/exe", ""
 	g.namespaces = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS
 	return g, nil
+}
+
+// Command is one of the root in a container, by its path in there.
+func (c Confinement) Command(args ...string) (*exec.Cmd, error) {
+	p, err := program{path: args[0], args: args[1:], env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}}.confine(c)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(p.path, p.args...)
+	cmd.Env, cmd.SysProcAttr = p.env, &syscall.SysProcAttr{Cloneflags: p.namespaces}
+	return cmd, nil
 }
 
 // confined is that stage: it does to itself what an engine does, in the same order,
@@ -68,7 +80,10 @@ func (c Confinement) exec(args []string) error {
 	if err := c.drop(); err != nil {
 		return err
 	}
-	environment := without(without(os.Environ(), stageVariable), confineVariable)
+	environment := os.Environ()
+	for _, ours := range []string{stageVariable, confineVariable, RootVariable} {
+		environment = without(environment, ours)
+	}
 	return fmt.Errorf("run %s: %w", args[0], unix.Exec(args[0], args, environment))
 }
 

@@ -3,10 +3,10 @@ package image
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
@@ -30,10 +30,13 @@ func TestProxierPrograms(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			var log strings.Builder
-			c := exec.Command(cluster.ProxierInRoot, "--proxy-mode="+mode, "--manifests="+manifests(t, service), "--hostname-override=node",
+			// Root, and no more than NET_ADMIN of what root may.
+			c, err := cluster.Confinement{Capabilities: []int{unix.CAP_NET_ADMIN}, NoNewPrivs: true}.Command(
+				cluster.ProxierInRoot, "--proxy-mode="+mode, "--manifests="+manifests(t, service), "--hostname-override=node",
 				"--healthz-bind-address=127.0.0.1:10256", "--metrics-bind-address=127.0.0.1:10249")
-			c.Dir, c.SysProcAttr = "/", &syscall.SysProcAttr{Chroot: cluster.Root()}
-			c.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+			if err != nil {
+				t.Fatal(err)
+			}
 			c.Stdout, c.Stderr = &log, &log
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
