@@ -17,7 +17,7 @@ ROOTFS ?= bin/_rootfs
 
 .PHONY: build rootfs run test test-image fuzz compat lint golden docs bench bench-l4 clean help
 
-build: ## bin/sallyport and bin/sallyport-proxier (the default)
+build: ## bin/sallyport, sallyport-proxier and kubectl-sallyport (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 rootfs: ## the tree of the image in bin/_rootfs, or ROOTFS, with debootstrap; wants root

@@ -96,8 +96,10 @@ type Controller struct {
 	since     since             // the changes that are not under way to nginx
 	applying  bool
 	outcome   chan outcome
-	started   time.Time // when nginx was, by us
-	reloaded  time.Time // when it last was
+	looks     chan chan<- Look
+	ended     chan struct{} // closed once Run returns
+	started   time.Time     // when nginx was, by us
+	reloaded  time.Time     // when it last was
 	retry     <-chan time.Time
 	pause     time.Duration // before the next retry
 	postponed bool          // what waits for retry is a reload alone; data does not wait
@@ -127,6 +129,8 @@ func New(o Options) (*Controller, error) {
 		builder:  build.New(o.Build),
 		renderer: renderer,
 		outcome:  make(chan outcome, 1),
+		looks:    make(chan chan<- Look),
+		ended:    make(chan struct{}),
 	}
 	c.lane = newLane(o.Proxy.Push, o.Observer, o.QuietTries, o.Log)
 	return c, nil
@@ -138,6 +142,7 @@ func (c *Controller) Ready() bool { return c.ready.Load() }
 // Run runs until ctx ends, or until nginx can't be started at all. It leaves
 // nginx running.
 func (c *Controller) Run(ctx context.Context) error {
+	defer close(c.ended)
 	defer c.ready.Store(false)
 	lane, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -150,6 +155,9 @@ func (c *Controller) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return c.finish()
+		case answer := <-c.looks:
+			answer <- c.look()
+			continue
 		case <-c.o.Store.Changed():
 			c.take()
 		case o := <-c.outcome:

@@ -17,6 +17,7 @@ type Build struct {
 	Version     [3]int
 	VersionText string // such as "1.26.3"
 	ModulesPath string
+	HTTP3       bool // it can speak HTTP/3
 	// Modules has the path of each module that can be had, by "ndk", "lua",
 	// "stream", "brotli", "geoip2" and "modsecurity"; the path is "" where the module is built in.
 	Modules map[string]string
@@ -74,6 +75,7 @@ func parseBuild(said string) (Build, error) {
 	} else if at := prefixPath.FindStringSubmatch(said); at != nil {
 		build.ModulesPath = filepath.Join(at[1], "modules")
 	}
+	build.HTTP3 = strings.Contains(said, "--with-http_v3_module")
 	for name, module := range moduleFiles {
 		file := filepath.Join(build.ModulesPath, module.file)
 		if regexp.MustCompile(module.builtIn).MatchString(said) {

@@ -34,6 +34,12 @@ func FreshDir(match func(Paths) bool) (string, error) {
 	return dir, writeFile(PathsIn(dir).fresh, nil, 0o600)
 }
 
+// FreshDirs are the folders that FreshDir made for this user.
+func FreshDirs() ([]string, error) {
+	found, err := filepath.Glob(filepath.Join(os.TempDir(), freshPattern+"*"))
+	return slices.DeleteFunc(found, func(dir string) bool { return !madeByMe(PathsIn(dir)) }), err
+}
+
 // abandoned says whether a folder holds a living nginx without a controller
 // that match accepts. It removes the folder if nothing lives in it.
 func abandoned(dir string, match func(Paths) bool) bool {

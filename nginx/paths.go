@@ -14,6 +14,7 @@ type Paths struct {
 	Pid         string
 	Lua         string // folder for lua_package_path
 	Control     string // unix socket of the controller, in a folder that only it may enter
+	Debug       string // unix socket of the controller's own, in the same folder
 	Unavailable string // unix socket of the server that answers 503; workers use it
 	Opened      string // unix socket for TLS, where nginx's stream module has the port, and for its own requests
 	Own         string // unix socket for nginx's own requests without TLS
@@ -43,6 +44,7 @@ func PathsIn(dir string) Paths {
 		Pid:         at("nginx.pid"),
 		Lua:         at("lua"),
 		Control:     at("private/control.sock"),
+		Debug:       at("private/debug.sock"),
 		Unavailable: at("unavailable.sock"),
 		Opened:      at("opened.sock"),
 		Own:         at("own.sock"),
@@ -68,7 +70,7 @@ func (p Paths) clear() error {
 	if _, err := os.Lstat(p.fresh); err == nil {
 		return os.RemoveAll(p.Dir)
 	}
-	return p.removeFiles(p.Control, p.Unavailable, p.Opened, p.Own, p.Through, p.Pid, p.data, p.stage, p.keeper)
+	return p.removeFiles(p.Control, p.Debug, p.Unavailable, p.Opened, p.Own, p.Through, p.Pid, p.data, p.stage, p.keeper)
 }
 
 func (Paths) removeFiles(names ...string) error {

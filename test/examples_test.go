@@ -139,7 +139,7 @@ func exampleFlags(t *testing.T, o *build.Options, flags []string) {
 		name, value, _ := strings.Cut(f, "=")
 		switch name {
 		case "--no-modules": // as on a machine without those that few need
-			o.Brotli, o.GeoIP = false, build.GeoIP{}
+			o.Brotli, o.GeoIP, o.NoHTTP3 = false, build.GeoIP{}, "nginx 1.22.1 is built without HTTP/3, which there is from 1.25 on"
 		case "--enable-metrics":
 			o.Metrics = true
 		case "--strict-paths":

@@ -3,6 +3,7 @@ package test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"golang.org/x/tools/txtar"
@@ -94,6 +95,10 @@ func takes(t *testing.T, n *nginx.Nginx, e template.Environment, result *build.R
 	t.Helper()
 	// Ports of tests: nginx -t binds them for a moment.
 	result.Config.Settings.Listen.HTTPPort, result.Config.Settings.Listen.HTTPSPort = 21080, 21443
+	if slices.Compare(e.Version[:], []int{1, 25, 0}) < 0 && result.Config.Settings.HTTP3 {
+		t.Logf("HTTP/3 IS LEFT OUT: nginx %v has none", e.Version)
+		result.Config.Settings.HTTP3 = false
+	}
 	files := map[string]nginx.File{}
 	for id, f := range result.Config.Files {
 		files[string(id)] = nginx.File{Content: f.Content, Private: f.Private}

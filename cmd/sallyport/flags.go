@@ -157,7 +157,7 @@ func (o *options) parse(args []string, stderr io.Writer) (*pflag.FlagSet, error)
 	groups := o.flagGroups()
 	f := joined(groups)
 	f.Usage = func() {
-		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport render|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", usages(groups))
+		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport data-plane|render|dbg|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", usages(groups))
 	}
 	if err := f.Parse(args); err != nil {
 		return f, &usageError{err}

@@ -38,13 +38,14 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		commands := map[string]command{
 			"data-plane": dataPlaneCommand,
 			"render":     render,
+			"dbg":        dbg,
 			"echo":       echo,
 			"docs":       docs,
 			"version":    printVersion,
 		}
 		var ok bool
 		if run, ok = commands[args[0]]; !ok {
-			fmt.Fprintf(stderr, "sallyport: there is no command %q; the commands are data-plane, render, echo, docs, version, and none for the controller\n", args[0])
+			fmt.Fprintf(stderr, "sallyport: there is no command %q; the commands are data-plane, render, dbg, echo, docs, version, and none for the controller\n", args[0])
 			return 2
 		}
 		rest = args[1:]

@@ -34,7 +34,7 @@ func portsIn(conf []byte) map[port]bool {
 			continue
 		}
 		if number, err := strconv.Atoi(words[1][strings.LastIndexByte(words[1], ':')+1:]); err == nil {
-			all[port{number, len(words) > 2 && words[2] == "udp"}] = true
+			all[port{number, len(words) > 2 && (words[2] == "udp" || words[2] == "quic")}] = true
 		}
 	}
 	return all

@@ -94,7 +94,10 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	}
 
 	// What is told to the outside.
+	pkg := nginx.Package("/", o.NginxBinary)
+	flaws := tellFlaws(build, pkg, log)
 	counters := o.metrics(proxy)
+	counters.Flaws(len(flaws))
 	exporter := spans.New(proxy.Spans, log)
 	counters.Spans(&exporter.Counts)
 	report := func([]*networkingv1.Ingress, []model.Problem) {}
@@ -102,7 +105,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if client != nil {
 		writer = o.writer(client, counters, log)
 		report = func(ingresses []*networkingv1.Ingress, problems []model.Problem) {
-			writer.Publish(status.State{Ingresses: ingresses, Problems: problems})
+			writer.Publish(status.State{Ingresses: ingresses, Problems: append(flawed(build, flaws), problems...)})
 		}
 	}
 
@@ -116,6 +119,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	buildOptions.OpenFiles = openFiles()
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
+	if !build.HTTP3 {
+		buildOptions.NoHTTP3 = "nginx " + build.VersionText + " is built without HTTP/3, which there is from 1.25 on"
+	}
 	nginxConf := environment(o, build, rules, proxy.Paths())
 	webhook, follow := o.webhook(buildOptions, nginxConf, counters, log)
 	loop, err := controller.New(controller.Options{
@@ -145,6 +151,11 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 	defer health.close()
+	asked, err := o.listenDebug(proxy, loop, build, pkg, log)
+	if err != nil {
+		return err
+	}
+	defer asked.Close()
 	defer o.Profiler.start(log)()
 	defer o.takeLogs(os.Stdout, log)()
 	log.Info("starting", "version", version, "nginx", build.VersionText, "http", o.HTTPPort, "https", o.HTTPSPort,

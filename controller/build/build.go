@@ -47,6 +47,7 @@ type Options struct {
 	WebhookPort        int       // of the admission webhook; 0: none
 	OpenFiles          int       // that a process of nginx's may have; 0: any number
 	NoStreams          bool      // nginx has no stream module
+	NoHTTP3            string    // why nginx can't speak HTTP/3; "" where it can
 	TCPServices        store.Key // ConfigMaps
 	UDPServices        store.Key
 	// Taken says why nginx can't listen on a port, "" where it can, or does; Absent
@@ -222,6 +223,7 @@ func (t *task) readSettings() {
 	t.referredByKeys(object)
 	t.syslog(object)
 	t.modules(object)
+	t.http3(object)
 	t.geoIP(object)
 	t.bound(object)
 }

@@ -22,6 +22,9 @@ func (t *task) firstClaim(p streamPort, who string, taken map[streamPort]string)
 			return fmt.Errorf("%s is that of %s", p, own.name)
 		}
 	}
+	if p.udp && p.number == l.HTTPSPort && t.result.Config.Settings.HTTP3 {
+		return fmt.Errorf("%s is that of HTTP/3", p)
+	}
 	if most := t.mostPorts(); len(taken) >= most {
 		return fmt.Errorf("%s is one too many: max-worker-connections and the limit of open files leave room for %d ports", p, most)
 	}

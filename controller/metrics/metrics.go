@@ -62,6 +62,7 @@ type Metrics struct {
 	pushedItems     prometheus.Counter
 	refused         prometheus.Gauge
 	problems        prometheus.Gauge
+	flaws           prometheus.Gauge
 	orphans         *prometheus.GaugeVec
 	checks, rejects *prometheus.CounterVec
 	certificates    *certificates
@@ -105,6 +106,7 @@ func (m *Metrics) ofPushes() {
 func (m *Metrics) ofIngresses() {
 	m.refused = m.gauge("quarantined_objects")
 	m.problems = m.gauge("problems")
+	m.flaws = m.gauge("nginx_known_vulnerabilities")
 	m.orphans = m.gauges("orphan_ingress")
 	m.checks = m.counters("check_success")
 	m.rejects = m.counters("check_errors")

@@ -134,7 +134,7 @@ func TestNames(t *testing.T) {
 		"admission_roundtrip_duration", "admission_tested_duration", "admission_tested_ingresses",
 		"build_info", "bytes_sent", "change_duration_seconds", "check_errors", "check_success", "config_hash", "config_last_reload_successful",
 		"config_last_reload_successful_timestamp_seconds", "connect_duration_seconds", "errors", "folded_requests_total", "header_duration_seconds",
-		"leader_election_status", "nginx_process_connections", "nginx_process_connections_total", "nginx_process_cpu_seconds_total",
+		"leader_election_status", "nginx_known_vulnerabilities", "nginx_process_connections", "nginx_process_connections_total", "nginx_process_cpu_seconds_total",
 		"nginx_process_num_procs", "nginx_process_oldest_start_time_seconds", "nginx_process_read_bytes_total",
 		"nginx_process_requests_total", "nginx_process_resident_memory_bytes", "nginx_process_virtual_memory_bytes",
 		"nginx_process_write_bytes_total", "orphan_ingress", "problems", "push_duration_seconds", "push_errors_total", "pushed_items_total",

@@ -63,6 +63,7 @@ var ofController = []Metric{
 	{"pushed_items_total", counter, "items", nil, "Items of data that were set or deleted in nginx.", true},
 	{"change_duration_seconds", histogramType, seconds, []string{"kind"}, "From the news of a change of an object until nginx has acknowledged what came of it, by the object's kind; of changes that come together, the first.", true},
 	{"quarantined_objects", gauge, "objects", nil, "Ingresses, and the ConfigMap, of which nginx refuses the present version.", true},
+	{"nginx_known_vulnerabilities", gauge, "vulnerabilities", nil, "Vulnerabilities that this version of nginx is known to have; the log names them.", true},
 	{"problems", gauge, "problems", nil, "Things in objects that are not as their authors mean them.", true},
 	{"orphan_ingress", gauge, "always 1", []string{"namespace", "ingress", "type"}, "Ingresses with a Service that is missing (no-service), or without endpoints (no-endpoint).", false},
 	{"check_success", counter, "versions", perIngress, "Versions of an Ingress without a problem; with the webhook, each time that one is judged.", false},

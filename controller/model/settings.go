@@ -74,6 +74,8 @@ type Settings struct {
 
 	HTTP2                    bool
 	HTTP2MaxStreams          int
+	HTTP3                    bool
+	QUICRetry                bool // a client has to show that its address is its own
 	ServerTokens             bool
 	GenerateRequestID        bool
 	KeepAlive                time.Duration

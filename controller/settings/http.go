@@ -11,6 +11,9 @@ import (
 func readHTTP(r *option.Reader, s *model.Settings) {
 	s.HTTP2 = flag(r, "use-http2", true, "Offers HTTP/2 to clients that come with TLS.")
 	s.HTTP2MaxStreams = number(r, "http2-max-concurrent-streams", 128, 1, 1<<20, "How many requests one HTTP/2 connection may have under way.")
+	s.HTTP3 = flag(r, "use-http3", false, "Offers HTTP/3 to clients of https, on the UDP port of the same number, and says so to them by Alt-Svc; `http2-max-concurrent-streams` holds for it too. "+
+		"It wants nginx 1.25 or later, TLSv1.3, and no PROXY protocol. A reload, unlike one under HTTP/1 and HTTP/2, can cost requests that are under way on HTTP/3.")
+	s.QUICRetry = flag(r, "quic-retry", false, "Has clients of HTTP/3 show that their address is their own before they get an answer, at the cost of one round trip.")
 	s.ServerTokens = flag(r, "server-tokens", false, "Tells nginx's version in error pages and in the Server header.")
 	s.GenerateRequestID = flag(r, "generate-request-id", true, "Gives a request that comes without X-Request-ID a random one.")
 	s.KeepAlive = seconds(r, "keep-alive", 75, "How long an idle connection of a client stays open; 0 closes after each response.")
