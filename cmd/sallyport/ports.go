@@ -72,14 +72,14 @@ func (h *had) has(p port) bool {
 }
 
 // taken says why nginx can't listen on a port, "" where it can, or does already.
-func taken(proxy dataPlane) func(number int, udp bool) string {
+func (o *options) taken(proxy dataPlane) func(number int, udp bool) string {
 	ours := &had{proxy: proxy}
 	return func(number int, udp bool) string {
 		p := port{number, udp}
 		if ours.has(p) {
 			return ""
 		}
-		if err := p.free(); err != nil {
+		if err := o.free(p); err != nil {
 			return err.Error()
 		}
 		return ""
@@ -106,17 +106,27 @@ func (o *options) claimPorts(proxy dataPlane, log *slog.Logger) (model.Listen, e
 		if ours.has(p) {
 			continue // an nginx to adopt, or workers of one that died with this folder
 		}
-		if err := p.free(); err != nil {
+		if err := o.free(p); err != nil {
 			return listen, fmt.Errorf("--%s: %w", name, err)
 		}
 	}
 	if p := (port{number: listen.DefaultPort}); p.number != 0 && !ours.has(p) {
-		if err := p.free(); err != nil {
+		if err := o.free(p); err != nil {
 			log.Warn("the built-in 404 has no port of its own", "flag", "--default-server-port", "because", err)
 			listen.DefaultPort = 0
 		}
 	}
 	return listen, nil
+}
+
+// free says why nginx can't have a port now. Where nginx is another container's,
+// that this one may not have it says nothing of that one.
+func (o *options) free(p port) error {
+	err := p.free()
+	if o.ExternalDataPlane && errors.Is(err, syscall.EACCES) {
+		return nil
+	}
+	return err
 }
 
 // free says why a port can't be had now.

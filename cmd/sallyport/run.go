@@ -37,6 +37,7 @@ func controllerCommand(ctx context.Context, args []string, stdout, stderr io.Wri
 	log := newLog(o, stderr)
 	tellIgnored(flags, log)
 	klog.SetSlogLogger(log) // what client-go says goes where we say it
+	useBindService(log)
 	return run(ctx, o, log)
 }
 
@@ -111,7 +112,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	_, buildOptions.Brotli = build.Modules["brotli"]
 	buildOptions.GeoIP = o.geoIP(ctx, build, proxy.Paths(), log)
 	buildOptions.ModSecurity, buildOptions.CoreRules = usable, rules.Core != nil
-	buildOptions.Taken, buildOptions.Absent = taken(proxy), absent
+	buildOptions.Taken, buildOptions.Absent = o.taken(proxy), absent
 	buildOptions.OpenFiles = openFiles()
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
@@ -149,6 +150,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	tasks := newTasks()
+	tasks.start("reaping orphans", func() error { reapOrphans(work); return nil })
 	tasks.start("reading objects", func() error { return objects.Run(work) })
 	tasks.start("exporting spans", func() error { return exporter.Run(work) })
 	tasks.start("the controller", func() error { return loop.Run(work) })

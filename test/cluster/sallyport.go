@@ -22,6 +22,10 @@ type Options struct {
 	// Before is a Sallyport whose ports and temporary folder this one takes on,
 	// as a container that is started again does.
 	Before *Sallyport
+	// Confined, where not nil, is how it is started, in the place of User.
+	Confined *Confinement
+	// HTTP and HTTPS are its ports, where they are not to be any free ones.
+	HTTP, HTTPS int
 	// User, where not 0, is the user and group to run as; that takes root.
 	User uint32
 	// External: nginx is that one's; WorkDir is its folder.
@@ -78,6 +82,9 @@ func newSallyport(o Options) (*Sallyport, error) {
 		return nil, err
 	}
 	s.HTTP, s.HTTPS, s.Health, s.Default = ports[0], ports[1], ports[2], ports[3]
+	if o.HTTP != 0 {
+		s.HTTP, s.HTTPS = o.HTTP, o.HTTPS
+	}
 	if s.Temp, err = os.MkdirTemp("", "t"); err != nil {
 		return nil, err
 	}
@@ -101,9 +108,16 @@ func (s *Sallyport) start(o Options) (err error) {
 		return err
 	}
 	log.Close()
-	p := program{log: log.Name(), env: append(env, o.Env...), path: os.Getenv(binaryVariable), args: append(args, o.Args...), user: o.User}
-	if o.User != 0 {
-		if err := os.Chown(s.Temp, int(o.User), int(o.User)); err != nil {
+	p := program{log: log.Name(), env: append(env, o.Env...), path: os.Getenv(binaryVariable), args: append(args, o.Args...), user: o.User, root: Root()}
+	owner := int(o.User)
+	if o.Confined != nil {
+		owner = o.Confined.User
+		if p, err = p.confine(*o.Confined); err != nil {
+			return err
+		}
+	}
+	if owner != 0 {
+		if err := os.Chown(s.Temp, owner, owner); err != nil {
 			return err
 		}
 	}
