@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync"
 )
 
 // FreePort gives a port on which nobody listens. It is below the ports that
@@ -16,7 +17,12 @@ func FreePort() (int, error) {
 	return ports[0], nil
 }
 
-// freePorts gives n different ones: it holds each until it has all.
+// given are the ports that this process gave out: tests that run beside each other
+// get different ones, before anybody listens there.
+var given sync.Map
+
+// freePorts gives n different ones, which it gave nobody before: it holds each
+// until it has all.
 func freePorts(n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range 100 * n {
@@ -26,6 +32,9 @@ func freePorts(n int) ([]int, error) {
 			continue
 		}
 		defer l.Close()
+		if _, before := given.LoadOrStore(port, true); before {
+			continue
+		}
 		if ports = append(ports, port); len(ports) == n {
 			return ports, nil
 		}

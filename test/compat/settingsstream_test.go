@@ -11,7 +11,9 @@ import (
 	"time"
 )
 
-const streamPort = 9000
+// streamPort is one that nothing else here listens on, at any address: areas run
+// beside each other.
+const streamPort = 9700
 
 // hello is a server that says hello to whoever connects, and hangs up once its
 // client does.
