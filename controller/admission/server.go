@@ -24,10 +24,12 @@ type Observer interface {
 	Listening(yes bool)
 }
 
-// Options are a Server's parts. All are needed but ClientCA and Namespace.
+// Options are a Server's parts. All are needed but ClientCA and Namespace, and
+// either a Keeper or a Certificate and its Key.
 type Options struct {
-	Address          string // as net.Listen takes it
-	Certificate, Key string // files in PEM
+	Address          string  // as net.Listen takes it
+	Certificate, Key string  // files in PEM
+	Keeper           *Keeper // of a certificate that this replica makes itself
 	// ClientCA is a file of authorities in PEM. Where it is set, only callers
 	// with a certificate by one of them are answered.
 	ClientCA  string
