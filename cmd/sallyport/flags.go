@@ -24,6 +24,7 @@ type options struct {
 	// Where objects come from.
 	Manifests, Kubeconfig, APIServer, CertificateAuthority string
 	WatchNamespace, WatchNamespaceSelector                 string
+	Secrets                                                string
 
 	// Which Ingresses are ours, and what they may say.
 	IngressClass, ControllerClass, AnnotationsPrefix string
@@ -83,6 +84,8 @@ func (o *options) sourceFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.CertificateAuthority, "certificate-authority", "", "path of the API server's CA certificate, with --apiserver-host")
 	f.StringVar(&o.WatchNamespace, "watch-namespace", "", "read Ingresses, Services and endpoints of this namespace only")
 	f.StringVar(&o.WatchNamespaceSelector, "watch-namespace-selector", "", "read Ingresses only of namespaces with these labels")
+	f.StringVar(&o.Secrets, "secrets", "watch", "how the Secrets that are referred to are read, each by its name: watch, which takes the verbs list and watch and sees a change at once; or get, which takes that verb alone, "+
+		"and sees one that is awaited within 2 seconds and a change within 10, as long as they are 1,600 at most")
 }
 
 func (o *options) ingressFlags(f *pflag.FlagSet) {
@@ -199,6 +202,9 @@ func (o *options) check() error {
 	}
 	if err := o.Geo.check(); err != nil {
 		return err
+	}
+	if o.Secrets != "get" && o.Secrets != "watch" {
+		return usagef("--secrets %q is neither get nor watch", o.Secrets)
 	}
 	if o.LogFormat != "text" && o.LogFormat != "json" {
 		return usagef("--log-format %q is neither text nor json", o.LogFormat)

@@ -53,12 +53,15 @@ func TestWrongCommandLines(t *testing.T) {
 		"--publish-service a/b --publish-status-address 192.0.2.1": "exclude each other",
 		"--manifests x --kubeconfig y":                             "--manifests",
 		"--log-format xml":                                         "--log-format",
-		"--status-update-interval 1":                               "--status-update-interval",
-		"--no-such-flag":                                           "no-such-flag",
-		"--version extra":                                          "extra",
-		"nonsense":                                                 "nonsense",
-		"render":                                                   "name the files",
-		"render --http-port 0 x":                                   "--http-port",
+		"--secrets list":                                           "--secrets",
+		"--validating-webhook :1 --validating-webhook-key k":       "--validating-webhook-configuration",
+		"--validating-webhook :1 --validating-webhook-key k --validating-webhook-certificate c --validating-webhook-configuration x": "excludes",
+		"--status-update-interval 1": "--status-update-interval",
+		"--no-such-flag":             "no-such-flag",
+		"--version extra":            "extra",
+		"nonsense":                   "nonsense",
+		"render":                     "name the files",
+		"render --http-port 0 x":     "--http-port",
 	} {
 		var stdout, stderr bytes.Buffer
 		status := dispatch(context.Background(), strings.Fields(line), &stdout, &stderr)

@@ -113,7 +113,11 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
 	nginxConf := environment(o, build, rules, proxy.Paths())
-	webhook, follow := o.webhook(buildOptions, nginxConf, counters, log)
+	keeper, err := o.keeper(writer, log)
+	if err != nil {
+		return err
+	}
+	webhook, follow := o.webhook(buildOptions, nginxConf, keeper, counters, log)
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,
@@ -154,6 +158,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	}
 	if webhook != nil {
 		tasks.start("the admission webhook", func() error { webhook.Run(work); return nil })
+	}
+	if keeper != nil {
+		tasks.start("keeping the webhook's certificate", func() error { keeper.Run(work); return nil })
 	}
 	if writer != nil {
 		tasks.start("writing status", func() error { return writer.Run(work) })
@@ -198,6 +205,7 @@ func (o *options) store(client kubernetes.Interface, log *slog.Logger) *store.St
 	return store.NewCluster(client, store.ClusterOptions{
 		Namespace:         o.WatchNamespace,
 		NamespaceSelector: o.buildOptions().NamespaceSelector,
+		GetSecrets:        o.Secrets == "get",
 		Log:               log,
 	})
 }
