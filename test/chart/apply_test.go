@@ -77,8 +77,7 @@ func newApplier(t *testing.T) *applier {
 // try applies one object; with dry it is only judged. A field that is not known is
 // an error.
 func (a *applier) try(o *unstructured.Unstructured, dry ...string) error {
-	kind := o.GroupVersionKind()
-	m, err := a.mapper.RESTMapping(schema.GroupKind{Group: kind.Group, Kind: kind.Kind}, kind.Version)
+	r, err := a.resource(o)
 	if err != nil {
 		return err
 	}
@@ -86,14 +85,30 @@ func (a *applier) try(o *unstructured.Unstructured, dry ...string) error {
 	if err != nil {
 		return err
 	}
-	var r dynamic.ResourceInterface = a.Dynamic.Resource(m.Resource)
-	if o.GetNamespace() != "" {
-		r = a.Dynamic.Resource(m.Resource).Namespace(o.GetNamespace())
-	}
 	force := true
 	_, err = r.Patch(context.Background(), o.GetName(), types.ApplyPatchType, body,
 		metav1.PatchOptions{FieldManager: "helm", Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: dry})
 	return err
+}
+
+func (a *applier) resource(o *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
+	kind := o.GroupVersionKind()
+	m, err := a.mapper.RESTMapping(schema.GroupKind{Group: kind.Group, Kind: kind.Kind}, kind.Version)
+	if err != nil {
+		return nil, err
+	}
+	if o.GetNamespace() != "" {
+		return a.Dynamic.Resource(m.Resource).Namespace(o.GetNamespace()), nil
+	}
+	return a.Dynamic.Resource(m.Resource), nil
+}
+
+func (a *applier) remove(o *unstructured.Unstructured) error {
+	r, err := a.resource(o)
+	if err != nil {
+		return err
+	}
+	return r.Delete(context.Background(), o.GetName(), metav1.DeleteOptions{})
 }
 
 func (a *applier) apply(t *testing.T, o *unstructured.Unstructured) {
