@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"flag"
 	"os"
 	"sync"
 	"testing"
@@ -8,7 +9,14 @@ import (
 	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
 
-func TestMain(m *testing.M) { os.Exit(cluster.Run(m.Run)) }
+// TestMain needs no control plane to write files.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *update {
+		os.Exit(m.Run())
+	}
+	os.Exit(cluster.Run(m.Run))
+}
 
 // shared is the control plane of all tests. It ends with the process.
 var shared = sync.OnceValues(cluster.Open)
