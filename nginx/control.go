@@ -92,16 +92,16 @@ func (c control) into(ctx context.Context, method, path string, into any) error 
 }
 
 // Digests returns the md5, in hex, of each item that nginx holds.
-func (n *Nginx) Digests(ctx context.Context) (map[string]string, error) {
+func (f *Folder) Digests(ctx context.Context) (map[string]string, error) {
 	var v struct{ Keys map[string]string }
-	err := n.control.get(ctx, "/data", &v)
+	err := f.control.get(ctx, "/data", &v)
 	return v.Keys, err
 }
 
 // Status asks nginx for its status.
-func (n *Nginx) Status(ctx context.Context) (Status, error) {
+func (f *Folder) Status(ctx context.Context) (Status, error) {
 	var s Status
-	err := n.control.get(ctx, "/status", &s)
+	err := f.control.get(ctx, "/status", &s)
 	return s, err
 }
 
@@ -112,8 +112,8 @@ type StubStatus struct {
 }
 
 // Stub asks nginx for its own counters.
-func (n *Nginx) Stub(ctx context.Context) (StubStatus, error) {
-	answer, err := n.control.ask(ctx, http.MethodGet, "/nginx_status", nil)
+func (f *Folder) Stub(ctx context.Context) (StubStatus, error) {
+	answer, err := f.control.ask(ctx, http.MethodGet, "/nginx_status", nil)
 	if err != nil {
 		return StubStatus{}, err
 	}

@@ -21,12 +21,12 @@ var fileName = regexp.MustCompile(`^[0-9a-f]{16,64}$`)
 
 // Keep writes those of the files that are not there yet. A name is a digest of
 // the content, in hexadecimal: a file that is there is as it should be.
-func (n *Nginx) Keep(files map[string]File) error {
+func (f *Folder) Keep(files map[string]File) error {
 	for name, file := range files {
 		if !fileName.MatchString(name) {
 			return fmt.Errorf("file %q: its name is no digest", name)
 		}
-		target := filepath.Join(n.paths.Files, name)
+		target := filepath.Join(f.paths.Files, name)
 		if _, err := os.Lstat(target); err == nil {
 			continue
 		} else if !errors.Is(err, fs.ErrNotExist) {
@@ -44,16 +44,16 @@ func (n *Nginx) Keep(files map[string]File) error {
 }
 
 // Drop removes all files but those that wanted accepts.
-func (n *Nginx) Drop(wanted func(name string) bool) error {
-	found, err := os.ReadDir(n.paths.Files)
+func (f *Folder) Drop(wanted func(name string) bool) error {
+	found, err := os.ReadDir(f.paths.Files)
 	if err != nil {
 		return err
 	}
 	var names []string
-	for _, f := range found {
-		if !wanted(f.Name()) {
-			names = append(names, filepath.Join(n.paths.Files, f.Name()))
+	for _, entry := range found {
+		if !wanted(entry.Name()) {
+			names = append(names, filepath.Join(f.paths.Files, entry.Name()))
 		}
 	}
-	return n.paths.removeFiles(names...)
+	return f.paths.removeFiles(names...)
 }

@@ -30,11 +30,9 @@ type Options struct {
 // several goroutines; those that change the process run one at a time, and
 // Push and the others that only talk to it never wait for them.
 type Nginx struct {
+	*Folder
 	options Options
-	paths   Paths
-	log     *slog.Logger
 	lock    *os.File
-	control control
 
 	changing sync.Mutex // held by Start, Adopt, Test, Reload, Quit, Close
 	closed   bool       // guarded by changing
@@ -63,11 +61,22 @@ func New(o Options) (*Nginx, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Nginx{options: o, paths: paths, log: o.Log, lock: lock, control: dialing(paths.Control)}, nil
+	return &Nginx{Folder: folderIn(paths, o.Log), options: o, lock: lock}, nil
+}
+
+// A Folder is a work folder, and the nginx of it as its control socket shows it.
+type Folder struct {
+	paths   Paths
+	log     *slog.Logger
+	control control
+}
+
+func folderIn(p Paths, log *slog.Logger) *Folder {
+	return &Folder{paths: p, log: log, control: dialing(p.Control)}
 }
 
 // Paths are the names in the work folder.
-func (n *Nginx) Paths() Paths { return n.paths }
+func (f *Folder) Paths() Paths { return f.paths }
 
 // Pid is that of the running master, or 0.
 func (n *Nginx) Pid() int {

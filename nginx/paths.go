@@ -29,7 +29,8 @@ type Paths struct {
 	data    string // what nginx is to hold when it starts
 	stage   string // a new nginx.conf, until it has its name
 	emerg   string // nginx's own words when it could not start or reload
-	lock    string // held by the controller as long as it lives
+	lock    string // held by who runs nginx, as long as that lives
+	keeper  string // unix socket on which a Keeper is asked
 	fresh   string // there if FreshDir made the folder
 }
 
@@ -57,6 +58,7 @@ func PathsIn(dir string) Paths {
 		stage:       at("nginx.conf.new"),
 		emerg:       at("emerg.log"),
 		lock:        at("controller.lock"),
+		keeper:      at("private/keeper.sock"),
 		fresh:       at("fresh"),
 	}
 }
@@ -66,7 +68,7 @@ func (p Paths) clear() error {
 	if _, err := os.Lstat(p.fresh); err == nil {
 		return os.RemoveAll(p.Dir)
 	}
-	return p.removeFiles(p.Control, p.Unavailable, p.Opened, p.Own, p.Through, p.Pid, p.data, p.stage)
+	return p.removeFiles(p.Control, p.Unavailable, p.Opened, p.Own, p.Through, p.Pid, p.data, p.stage, p.keeper)
 }
 
 func (Paths) removeFiles(names ...string) error {

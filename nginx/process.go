@@ -77,7 +77,11 @@ func (n *Nginx) follow(pid int) (*process, error) {
 // until calls done again and again until it says so, or returns an error, or
 // the context ends.
 func until(ctx context.Context, done func() (bool, error)) error {
-	ticker := time.NewTicker(poll)
+	return every(ctx, poll, done)
+}
+
+func every(ctx context.Context, pause time.Duration, done func() (bool, error)) error {
+	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for {
 		ok, err := done()

@@ -24,12 +24,12 @@ type push struct {
 // memory is full the error is a *FullError, which is ErrFull: it names the
 // items that did not fit; all others are set or deleted. A push may be
 // repeated.
-func (n *Nginx) Push(ctx context.Context, set map[string]string, del []string) error {
+func (f *Folder) Push(ctx context.Context, set map[string]string, del []string) error {
 	full := &FullError{}
 	for p := range chunks(set, del) {
-		err := n.post(ctx, p)
+		err := f.post(ctx, p)
 		if errors.Is(err, ErrFull) {
-			err = n.oneByOne(ctx, p, full)
+			err = f.oneByOne(ctx, p, full)
 		}
 		if err != nil {
 			return err
@@ -51,19 +51,19 @@ func (e *FullError) Error() string {
 // Unwrap is ErrFull.
 func (e *FullError) Unwrap() error { return ErrFull }
 
-func (n *Nginx) post(ctx context.Context, p push) error {
+func (f *Folder) post(ctx context.Context, p push) error {
 	body, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	_, err = n.control.ask(ctx, http.MethodPost, "/data", body)
+	_, err = f.control.ask(ctx, http.MethodPost, "/data", body)
 	return err
 }
 
 // oneByOne pushes the items of a push that did not fit as a whole.
-func (n *Nginx) oneByOne(ctx context.Context, p push, full *FullError) error {
+func (f *Folder) oneByOne(ctx context.Context, p push, full *FullError) error {
 	for _, key := range slices.Sorted(maps.Keys(p.Set)) {
-		err := n.post(ctx, push{Set: map[string]string{key: p.Set[key]}})
+		err := f.post(ctx, push{Set: map[string]string{key: p.Set[key]}})
 		if errors.Is(err, ErrFull) {
 			full.Keys = append(full.Keys, key)
 			continue
@@ -75,7 +75,7 @@ func (n *Nginx) oneByOne(ctx context.Context, p push, full *FullError) error {
 	if len(p.Delete) == 0 {
 		return nil
 	}
-	return n.post(ctx, push{Delete: p.Delete})
+	return f.post(ctx, push{Delete: p.Delete})
 }
 
 // chunks yields pushes of at most maxPush, or of a single larger item.

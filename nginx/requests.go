@@ -34,16 +34,16 @@ type Histogram struct {
 
 // Requests returns nginx's counters of finished requests. Those of the last
 // second may be missing, but never go backwards.
-func (n *Nginx) Requests(ctx context.Context) ([]Series, error) {
+func (f *Folder) Requests(ctx context.Context) ([]Series, error) {
 	var v struct {
 		Series   []Series
 		Overflow float64
 	}
-	if err := n.control.get(ctx, "/requests", &v); err != nil {
+	if err := f.control.get(ctx, "/requests", &v); err != nil {
 		return nil, err
 	}
 	if v.Overflow > 0 {
-		n.log.Warn("requests are missing from the counters: too many routes, methods and statuses",
+		f.log.Warn("requests are missing from the counters: too many routes, methods and statuses",
 			"requests", v.Overflow)
 	}
 	return v.Series, nil

@@ -38,11 +38,11 @@ type Span struct {
 
 // Spans takes up to most spans out of nginx's queue, if there are least. It
 // says, too, how many found the queue full since it was last asked.
-func (n *Nginx) Spans(ctx context.Context, least, most int) (spans []Span, dropped int, err error) {
+func (f *Folder) Spans(ctx context.Context, least, most int) (spans []Span, dropped int, err error) {
 	var v struct {
 		Spans   []Span
 		Dropped int
 	}
-	err = n.control.into(ctx, http.MethodPost, fmt.Sprintf("/spans?least=%d&most=%d", least, most), &v)
+	err = f.control.into(ctx, http.MethodPost, fmt.Sprintf("/spans?least=%d&most=%d", least, most), &v)
 	return v.Spans, v.Dropped, err
 }

@@ -14,8 +14,10 @@ import (
 	"fmt"
 	"io/fs"
 	"math/bits"
+	"net"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -287,6 +289,22 @@ func (f *frame) Exports() bool { return f.Traces && f.Spans.Collector != "" }
 // SpanMemory is what the queue of spans needs in the worst case, in MB: a span
 // has up to 3 KB.
 func (f *frame) SpanMemory() int { return 1 + f.Spans.Queue*3/1024 }
+
+// Bound is where a port of HTTP or HTTPS is had, as listen takes it.
+func (f *frame) Bound(port int) []string {
+	var all []string
+	for _, address := range f.Bind.All() {
+		all = append(all, net.JoinHostPort(address, strconv.Itoa(port)))
+	}
+	if len(all) > 0 {
+		return all
+	}
+	all = []string{strconv.Itoa(port)}
+	if f.Listen.IPv6 {
+		all = append(all, "[::]:"+all[0])
+	}
+	return all
+}
 
 // HTTP2Listen says whether this nginx wants http2 on the listen line; from
 // 1.25.1 it is a directive of its own.

@@ -37,6 +37,7 @@ type options struct {
 
 	// nginx and its ports.
 	NginxBinary, WorkDir             string
+	ExternalDataPlane                bool
 	HTTPPort, HTTPSPort, DefaultPort int
 	HealthzHost, HealthPath          string
 	HealthzPort                      int
@@ -108,6 +109,7 @@ func (o *options) ingressFlags(f *pflag.FlagSet) {
 func (o *options) nginxFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.NginxBinary, "nginx-binary", "nginx", "the nginx to run")
 	f.StringVar(&o.WorkDir, "work-dir", "", "folder for nginx.conf, sockets and temporary files; without it a fresh private one")
+	f.BoolVar(&o.ExternalDataPlane, "external-data-plane", false, "nginx is run by `sallyport data-plane` in another container, which has the folder of --work-dir too")
 	f.IntVar(&o.HTTPPort, "http-port", 80, "port for HTTP")
 	f.IntVar(&o.HTTPSPort, "https-port", 443, "port for HTTPS")
 	f.IntVar(&o.DefaultPort, "default-server-port", 8181, "port of the server that answers 404 to everything; 0 for none")
@@ -199,6 +201,9 @@ func (o *options) check() error {
 	}
 	if o.Manifests != "" && (o.Kubeconfig != "" || o.APIServer != "") {
 		return usagef("--manifests excludes --kubeconfig and --apiserver-host")
+	}
+	if o.ExternalDataPlane && o.WorkDir == "" {
+		return usagef("--external-data-plane needs --work-dir, the folder that both containers have")
 	}
 	if err := o.Geo.check(); err != nil {
 		return err

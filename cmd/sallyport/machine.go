@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,9 +13,13 @@ import (
 )
 
 // nginx prepares the work folder: the one that was named, one whose controller
-// is gone while its nginx serves our ports, or a fresh one.
-func (o *options) nginx(log *slog.Logger) (*nginx.Nginx, error) {
+// is gone while its nginx serves our ports, or a fresh one. Where nginx is
+// another container's, it waits for that.
+func (o *options) nginx(ctx context.Context, log *slog.Logger) (dataPlane, error) {
 	dir := o.WorkDir
+	if o.ExternalDataPlane {
+		return nginx.Dial(ctx, dir, version, log)
+	}
 	if dir == "" {
 		var err error
 		if dir, err = nginx.FreshDir(o.serves); err != nil {

@@ -36,14 +36,15 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	run, rest := command(controllerCommand), args
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		commands := map[string]command{
-			"render":  render,
-			"echo":    echo,
-			"docs":    docs,
-			"version": printVersion,
+			"data-plane": dataPlaneCommand,
+			"render":     render,
+			"echo":       echo,
+			"docs":       docs,
+			"version":    printVersion,
 		}
 		var ok bool
 		if run, ok = commands[args[0]]; !ok {
-			fmt.Fprintf(stderr, "sallyport: there is no command %q; the commands are render, echo, docs, version, and none for the controller\n", args[0])
+			fmt.Fprintf(stderr, "sallyport: there is no command %q; the commands are data-plane, render, echo, docs, version, and none for the controller\n", args[0])
 			return 2
 		}
 		rest = args[1:]

@@ -11,11 +11,10 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/spans"
 	"github.com/sallyport-ingress/sallyport/controller/store"
-	"github.com/sallyport-ingress/sallyport/nginx"
 )
 
 // metrics are those of proxy and of what the observer is told.
-func (o *options) metrics(proxy *nginx.Nginx) *metrics.Metrics {
+func (o *options) metrics(proxy dataPlane) *metrics.Metrics {
 	return metrics.New(metrics.Options{
 		Namespace:        os.Getenv("POD_NAMESPACE"),
 		Class:            o.ControllerClass,

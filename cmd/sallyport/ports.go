@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/nginx"
 )
@@ -34,7 +33,7 @@ func portsIn(conf []byte) map[port]bool {
 		if len(words) < 2 {
 			continue
 		}
-		if number := annotation.ListenPort(words[1]); number != 0 {
+		if number, err := strconv.Atoi(words[1][strings.LastIndexByte(words[1], ':')+1:]); err == nil {
 			all[port{number, len(words) > 2 && words[2] == "udp"}] = true
 		}
 	}
@@ -51,7 +50,7 @@ func (o *options) serves(p nginx.Paths) bool {
 // had are the ports that an nginx has: that its file names them is no more than
 // a memory once all of it is gone.
 type had struct {
-	proxy *nginx.Nginx
+	proxy dataPlane
 	file  os.FileInfo // that ports are of; it is replaced, never changed
 	ports map[port]bool
 }
@@ -73,7 +72,7 @@ func (h *had) has(p port) bool {
 }
 
 // taken says why nginx can't listen on a port, "" where it can, or does already.
-func taken(proxy *nginx.Nginx) func(number int, udp bool) string {
+func taken(proxy dataPlane) func(number int, udp bool) string {
 	ours := &had{proxy: proxy}
 	return func(number int, udp bool) string {
 		p := port{number, udp}
@@ -87,9 +86,19 @@ func taken(proxy *nginx.Nginx) func(number int, udp bool) string {
 	}
 }
 
+// absent says why nothing can listen on an address, "" where something can.
+func absent(address string) string {
+	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		return err.Error()
+	}
+	l.Close()
+	return ""
+}
+
 // claimPorts says where nginx will listen, and finds out now whether it can:
 // unless it does already.
-func (o *options) claimPorts(proxy *nginx.Nginx, log *slog.Logger) (model.Listen, error) {
+func (o *options) claimPorts(proxy dataPlane, log *slog.Logger) (model.Listen, error) {
 	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, IPv6: hasIPv6()}
 	ours := &had{proxy: proxy}
 	for name, number := range map[string]int{"http-port": o.HTTPPort, "https-port": o.HTTPSPort} {

@@ -71,7 +71,10 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if _, ok := build.Modules["stream"]; o.Passthrough && !ok {
 		return fmt.Errorf("--enable-ssl-passthrough wants nginx's stream module, which is missing in %s; install the package libnginx-mod-stream", build.ModulesPath)
 	}
-	proxy, err := o.nginx(log)
+	proxy, err := o.nginx(ctx, log)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -108,7 +111,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	_, buildOptions.Brotli = build.Modules["brotli"]
 	buildOptions.GeoIP = o.geoIP(ctx, build, proxy.Paths(), log)
 	buildOptions.ModSecurity, buildOptions.CoreRules = usable, rules.Core != nil
-	buildOptions.Taken = taken(proxy)
+	buildOptions.Taken, buildOptions.Absent = taken(proxy), absent
 	buildOptions.OpenFiles = openFiles()
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams
@@ -186,7 +189,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 // worker-shutdown-timeout is shorter unless the ConfigMap says otherwise.
 const quitTimeout = 300 * time.Second
 
-func quit(proxy *nginx.Nginx, log *slog.Logger) error {
+func quit(proxy dataPlane, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(context.Background(), quitTimeout)
 	defer cancel()
 	start := time.Now()

@@ -93,7 +93,7 @@ var authURL = option.Check[AuthURL]{
 			return AuthURL{}, fmt.Errorf("%.80q has characters that a path or arguments have not", rest)
 		case rest == "" || rest[0] == '?':
 			rest = "/" + rest
-		case rest[0] != '/' && !regexp.MustCompile(`^\$(request_uri\b|\{request_uri\})`).MatchString(rest):
+		case rest[0] != '/' && !requestURI.MatchString(rest):
 			return AuthURL{}, fmt.Errorf("%.80q does not begin with a slash or $request_uri", rest)
 		}
 		var err error
@@ -101,6 +101,12 @@ var authURL = option.Check[AuthURL]{
 		return u, err
 	},
 }
+
+var (
+	requestURI   = regexp.MustCompile(`^\$(request_uri\b|\{request_uri\})`)
+	anyVariable  = regexp.MustCompile(`\$\{?[a-z_0-9]+\}?`)
+	cacheKeyText = regexp.MustCompile(`^[-A-Za-z0-9_${}]+$`)
+)
 
 // authority reads host and port.
 func (u *AuthURL) authority(text string) error {
@@ -134,7 +140,7 @@ var authSignin = option.Check[option.List]{
 			return "", fmt.Errorf("%.80q has characters that a URL has not", s)
 		}
 		plain := strings.NewReplacer("$scheme://", "http://", "$pass_access_scheme://", "http://").Replace(s)
-		u, err := url.Parse(regexp.MustCompile(`\$\{?[a-z_0-9]+\}?`).ReplaceAllString(plain, "x"))
+		u, err := url.Parse(anyVariable.ReplaceAllString(plain, "x"))
 		path := strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//")
 		if err != nil || u.User != nil || !path && (u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
 			return "", fmt.Errorf("%.80q is no http or https URL", s)
@@ -156,7 +162,7 @@ var authRedirect = option.Check[option.List]{
 var authCacheKey = option.Check[option.List]{
 	Values: "letters, digits, `-`, `_` and the variables of `auth-url`",
 	Parse: func(s string) (option.List, error) {
-		if !regexp.MustCompile(`^[-A-Za-z0-9_${}]+$`).MatchString(s) {
+		if !cacheKeyText.MatchString(s) {
 			return "", fmt.Errorf("%.80q has other characters than letters, digits, -, _ and those of variables", s)
 		}
 		return RequestTemplate(s)

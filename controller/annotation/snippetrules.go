@@ -162,10 +162,12 @@ func addresses(_ *checker, args []string) ([]string, error) {
 	return []string{text}, err
 }
 
+var ownPath = regexp.MustCompile(`^/[-_./a-zA-Z0-9]*$`)
+
 // replacedStatus keeps refusals what they are: a page in their place could be one
 // that nobody would have got.
 func replacedStatus(_ *checker, args []string) ([]string, error) {
-	if len(args) < 2 || !regexp.MustCompile(`^/[-_./a-zA-Z0-9]*$`).MatchString(args[len(args)-1]) {
+	if len(args) < 2 || !ownPath.MatchString(args[len(args)-1]) {
 		return nil, fmt.Errorf("takes statuses and a path")
 	}
 	for _, status := range args[:len(args)-1] {

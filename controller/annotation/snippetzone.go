@@ -80,10 +80,12 @@ func limitInZone(c *checker, args []string) ([]string, error) {
 	return []string{ownPrefix + args[0], strconv.Itoa(n)}, err
 }
 
+var poolName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,60}$`)
+
 var threadPool = regexp.MustCompile(`^(?:threads=[1-9][0-9]{0,3}|max_queue=[1-9][0-9]{0,7})$`)
 
 func threads(_ *checker, args []string) ([]string, error) {
-	if len(args) < 2 || len(args) > 3 || !regexp.MustCompile(`^[a-z][a-z0-9_]{0,60}$`).MatchString(args[0]) ||
+	if len(args) < 2 || len(args) > 3 || !poolName.MatchString(args[0]) ||
 		!strings.HasPrefix(args[1], "threads=") || len(args) == 3 && !strings.HasPrefix(args[2], "max_queue=") {
 		return nil, fmt.Errorf("takes a name, threads= and max_queue= where wanted")
 	}

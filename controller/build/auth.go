@@ -17,7 +17,6 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
-	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
 // auth has another server asked who comes in. Where it can't be set up, nobody
@@ -125,12 +124,10 @@ func (t *task) authTarget(s *site, u annotation.AuthURL, key string, data *model
 // known: its endpoints are asked without DNS, and change as they do. Other names
 // are looked up.
 func (t *task) serviceOf(u annotation.AuthURL) (BackendRef, bool) {
-	name, isService := strings.CutSuffix(strings.TrimSuffix(u.Host, ".cluster.local"), ".svc")
-	labels := strings.Split(name, ".")
-	if !isService || len(labels) != 2 {
+	key, ok := serviceNamed(u.Host)
+	if !ok {
 		return BackendRef{}, false
 	}
-	key := store.Key{Namespace: labels[1], Name: labels[0]}
 	port := networkingv1.ServiceBackendPort{Number: int32(u.Number())}
 	return BackendRef{Service: key, Port: port}, t.s.Services[key] != nil
 }
@@ -140,20 +137,15 @@ func (t *task) authHeaders(s *site, reference string) (option.List, error) {
 	if reference == "" {
 		return "", nil
 	}
-	key, err := t.reference(s, reference)
+	from, err := t.textsOf(s.claim.ingress, reference)
 	if err != nil {
 		return "", err
 	}
-	t.result.Wanted.ConfigMaps = append(t.result.Wanted.ConfigMaps, key)
-	configMap := t.s.ConfigMaps[key]
-	if configMap == nil {
-		return "", fmt.Errorf("names ConfigMap %s, which does not exist, or may not be read", key)
-	}
 	var all []string
-	for _, name := range slices.Sorted(maps.Keys(configMap.Data)) {
-		texts, err := annotation.AuthHeader(name, configMap.Data[name])
+	for _, name := range slices.Sorted(maps.Keys(from)) {
+		texts, err := annotation.AuthHeader(name, from[name])
 		if err != nil {
-			return "", fmt.Errorf("names ConfigMap %s, of which %w", key, err)
+			return "", fmt.Errorf("names ConfigMap %s, of which %w", keyIn(s.claim.ingress.Namespace, reference), err)
 		}
 		all = append(all, texts...)
 	}

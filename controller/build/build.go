@@ -49,9 +49,11 @@ type Options struct {
 	NoStreams          bool      // nginx has no stream module
 	TCPServices        store.Key // ConfigMaps
 	UDPServices        store.Key
-	// Taken says why nginx can't listen on a port, "" where it can, or does. It is
-	// all that a build asks of the machine; nil: each port is free.
-	Taken func(port int, udp bool) string
+	// Taken says why nginx can't listen on a port, "" where it can, or does; Absent
+	// why it can't on an address. They are all that a build asks of the machine;
+	// nil: each port is free, and each address is there.
+	Taken  func(port int, udp bool) string
+	Absent func(address string) string
 }
 
 // A Result is what one snapshot turned into.
@@ -65,7 +67,7 @@ type Result struct {
 	Owners    map[string][]store.Key     // by host: the Ingresses that its server was made of
 	Pinned    map[store.Key]bool         // Services whose endpoints are in nginx.conf
 	Streamed  map[store.Key]bool         // Services that the stream block hands connections to
-	Taken     bool                       // some port is somebody else's now, and may be free later
+	Taken     bool                       // some port or address can't be had now, and may be later
 }
 
 // A Builder builds. It keeps what it parsed for as long as the object stays the
@@ -131,6 +133,7 @@ func (b *Builder) task(s *store.Snapshot) *task {
 		},
 		hosts: map[string]*host{},
 		used:  map[store.Key]bool{},
+		named: map[store.Key]bool{},
 	}
 }
 
@@ -158,7 +161,8 @@ type task struct {
 	s      *store.Snapshot
 	result *Result
 	hosts  map[string]*host
-	used   map[store.Key]bool // Secrets
+	used   map[store.Key]bool // Secrets that something refers to
+	named  map[store.Key]bool // ConfigMaps, the same
 	// namings are what Ingresses say of hosts' names, oldest first.
 	namings []naming
 	birds   []bird // of canary Ingresses, oldest first
@@ -215,10 +219,11 @@ func (t *task) readSettings() {
 		t.policy = p.settings.Annotations
 		clear(t.annotations) // they were read under another
 	}
-	t.named(object)
+	t.referredByKeys(object)
 	t.syslog(object)
 	t.modules(object)
 	t.geoIP(object)
+	t.bound(object)
 }
 
 // keepGood lets the last good value of a key stay in force where the present one
@@ -260,6 +265,7 @@ func (o *Options) parseSettings(from *corev1.ConfigMap) parsedSettings {
 	}
 	p.settings, p.problems = settings.Parse(data)
 	p.settings.Listen = o.Listen
+	p.settings.Listen.IPv6 = o.Listen.IPv6 && !p.settings.NoIPv6
 	p.settings.Metrics = o.Metrics
 	p.settings.StrictPaths = o.StrictPaths
 	return p

@@ -186,7 +186,10 @@ func matches(pattern, host string) bool {
 func (t *task) wanted() {
 	w := &t.result.Wanted
 	if t.o.ConfigMap.Name != "" {
-		w.ConfigMaps = append(w.ConfigMaps, t.o.ConfigMap)
+		t.named[t.o.ConfigMap] = true
+	}
+	for key := range t.named {
+		w.ConfigMaps = append(w.ConfigMaps, key)
 	}
 	for key := range t.used {
 		w.Secrets = append(w.Secrets, key)

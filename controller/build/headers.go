@@ -8,7 +8,6 @@ import (
 
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
-	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
 // headers sets what endpoints and clients see.
@@ -41,29 +40,16 @@ func vhost(text string, r *model.Route) string {
 
 // customHeaders are names and values in turn, and what is wrong with others.
 func (t *task) customHeaders(s *site, reference string) (list option.List, err error) {
-	key := store.Key{Namespace: s.claim.ingress.Namespace, Name: reference}
-	if namespace, name, ok := strings.Cut(reference, "/"); ok {
-		key = store.Key{Namespace: namespace, Name: name}
-	}
-	if key.Namespace != s.claim.ingress.Namespace && !t.result.Config.Settings.AllowCrossNamespace {
-		return "", fmt.Errorf("names ConfigMap %s, which %w", key, errOtherNamespace)
-	}
-	if !slices.Contains(t.result.Wanted.ConfigMaps, key) {
-		t.result.Wanted.ConfigMaps = append(t.result.Wanted.ConfigMaps, key)
-	}
-	from := t.s.ConfigMaps[key]
-	if from == nil {
-		return "", fmt.Errorf("ConfigMap %s %w", key, errMissing)
-	}
+	from, err := t.textsOf(s.claim.ingress, reference)
 	allowed := t.result.Config.Settings.AllowedResponseHeaders.All()
 	var texts []string
-	for _, name := range slices.Sorted(maps.Keys(from.Data)) {
-		value := strings.TrimSpace(from.Data[name])
+	for _, name := range slices.Sorted(maps.Keys(from)) {
+		value := strings.TrimSpace(from[name])
 		switch {
 		case !slices.Contains(allowed, strings.ToLower(name)):
-			err = fmt.Errorf("header %.80q of ConfigMap %s is not in the ConfigMap key global-allowed-response-headers; it is left out", name, key)
+			err = fmt.Errorf("header %.80q of ConfigMap %s is not in the ConfigMap key global-allowed-response-headers; it is left out", name, keyIn(s.claim.ingress.Namespace, reference))
 		case !plainValue(value):
-			err = fmt.Errorf("header %.80q of ConfigMap %s has an empty value, one longer than %d bytes, or control characters; it is left out", name, key, maxHeader)
+			err = fmt.Errorf("header %.80q of ConfigMap %s has an empty value, one longer than %d bytes, or control characters; it is left out", name, keyIn(s.claim.ingress.Namespace, reference), maxHeader)
 		default:
 			texts = append(texts, name, value)
 		}

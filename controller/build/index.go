@@ -34,7 +34,7 @@ type entry struct {
 
 // NewIndex makes an Index that knows nothing yet.
 func NewIndex(o Options) *Index {
-	o.Taken = nil // whoever asks must not make us try a port
+	o.Taken, o.Absent = nil, nil // whoever asks must not make us try a port
 	return &Index{
 		o:        o,
 		entries:  map[store.Key]entry{},

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
@@ -31,6 +32,9 @@ func (t *task) limit(s *site) {
 		PerSecond: v.PerSecond, PerMinute: v.PerMinute, Burst: v.Burst, Connections: v.Connections,
 		RequestStatus: settings.LimitRequestStatus, ConnectionStatus: settings.LimitConnectionStatus,
 		Allow: prefixes(v.Allow),
+	}
+	if settings.LimitBy != "$binary_remote_addr" {
+		s.route.Limit.By = strings.TrimPrefix(settings.LimitBy, "$")
 	}
 }
 

@@ -10,11 +10,10 @@ import (
 
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
-	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
-// named reads what keys of the ConfigMap name: what is wrong of it is left out.
-func (t *task) named(object model.Object) {
+// referredByKeys reads what keys of the ConfigMap name: what is wrong of it is left out.
+func (t *task) referredByKeys(object model.Object) {
 	s := &t.result.Config.Settings
 	if s.TicketKey != "" {
 		if key, err := base64.StdEncoding.DecodeString(s.TicketKey); err == nil { // its check held
@@ -32,16 +31,8 @@ func (t *task) named(object model.Object) {
 	s.Machine.AddHeaders = t.headersFor(object, "add-headers", s.AddHeaders, nil)
 }
 
-func (t *task) keyIn(object model.Object, reference string) store.Key {
-	namespace, name, ok := strings.Cut(reference, "/")
-	if !ok {
-		namespace, name = object.Namespace, reference
-	}
-	return store.Key{Namespace: namespace, Name: name}
-}
-
 func (t *task) dhParam(reference string) (model.FileID, error) {
-	key := t.keyIn(model.Object{Namespace: t.o.ConfigMap.Namespace}, reference)
+	key := keyIn(t.o.ConfigMap.Namespace, reference)
 	t.used[key] = true
 	secret := t.s.Secrets[key]
 	if secret == nil {
@@ -69,16 +60,14 @@ func (t *task) headersFor(object model.Object, key, reference string, variables 
 	if reference == "" {
 		return ""
 	}
-	name := t.keyIn(object, reference)
-	t.result.Wanted.ConfigMaps = append(t.result.Wanted.ConfigMaps, name)
-	from := t.s.ConfigMaps[name]
-	if from == nil {
-		t.problem(object, "data."+key, fmt.Sprintf("names ConfigMap %s, which %v", name, errMissing))
-		return ""
+	name := keyIn(object.Namespace, reference)
+	from, err := t.texts(name)
+	if err != nil {
+		t.problem(object, "data."+key, err.Error())
 	}
 	var texts []string
-	for _, header := range slices.Sorted(maps.Keys(from.Data)) {
-		value := strings.TrimSpace(from.Data[header])
+	for _, header := range slices.Sorted(maps.Keys(from)) {
+		value := strings.TrimSpace(from[header])
 		if err := headerOf(header, value, variables); err != nil {
 			t.problem(object, "data."+key, fmt.Sprintf("ConfigMap %s: %v; it is left out", name, err))
 			continue

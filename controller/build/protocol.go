@@ -9,7 +9,6 @@ import (
 
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
-	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
 // protocols are the model's words for backend-protocol's.
@@ -33,19 +32,6 @@ func (t *task) protocol(s *site) {
 	case model.FCGI:
 		s.location.Pass.FastCGI = model.FastCGI{Index: s.values.Protocol.Index, Params: t.fastcgi(s)}
 	}
-}
-
-// reference is the object that an annotation of the site names.
-func (t *task) reference(s *site, text string) (store.Key, error) {
-	own := s.claim.ingress.Namespace
-	namespace, name, ok := strings.Cut(text, "/")
-	if !ok {
-		return store.Key{Namespace: own, Name: text}, nil
-	}
-	if namespace != own && !t.result.Config.Settings.AllowCrossNamespace {
-		return store.Key{}, fmt.Errorf("%s %w", text, errOtherNamespace)
-	}
-	return store.Key{Namespace: namespace, Name: name}, nil
 }
 
 var (
@@ -72,22 +58,16 @@ func (t *task) fastcgi(s *site) option.List {
 		return ""
 	}
 	field := t.o.AnnotationsPrefix + "/fastcgi-params-configmap"
-	key, err := t.reference(s, text)
+	from, err := t.textsOf(s.claim.ingress, text)
 	if err != nil {
-		t.elsewhere(objectOf(s.claim.ingress), field, err, "")
-		return ""
-	}
-	t.result.Wanted.ConfigMaps = append(t.result.Wanted.ConfigMaps, key)
-	configMap := t.s.ConfigMaps[key]
-	if configMap == nil {
-		t.elsewhere(objectOf(s.claim.ingress), field, fmt.Errorf("ConfigMap %s %w", key, errMissing), "; the usual parameters are passed")
+		t.elsewhere(objectOf(s.claim.ingress), field, err, "; the usual parameters are passed")
 		return ""
 	}
 	var all []string
-	for _, name := range slices.Sorted(maps.Keys(configMap.Data)) {
-		value := configMap.Data[name]
+	for _, name := range slices.Sorted(maps.Keys(from)) {
+		value := from[name]
 		if err := checkParam(name, value); err != nil {
-			t.elsewhere(objectOf(s.claim.ingress), field, fmt.Errorf("ConfigMap %s: %w", key, err), "")
+			t.elsewhere(objectOf(s.claim.ingress), field, fmt.Errorf("ConfigMap %s: %w", text, err), "")
 			continue
 		}
 		all = append(all, name+"="+value)

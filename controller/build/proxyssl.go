@@ -47,15 +47,11 @@ func (t *task) proxySSL(s *site) {
 
 // upstreamSecret is the pair of a Secret, nil where it has none, and its CAs.
 func (t *task) upstreamSecret(s *site, text string) (*model.Certificate, []byte, error) {
-	key, err := t.reference(s, text)
+	secret, err := t.secretOf(s.claim.ingress, text)
 	if err != nil {
 		return nil, nil, err
 	}
-	t.used[key] = true
-	secret := t.s.Secrets[key]
-	if secret == nil {
-		return nil, nil, fmt.Errorf("the Secret %s %w", key, errMissing)
-	}
+	key := store.Key{Namespace: secret.Namespace, Name: secret.Name}
 	var ca []byte
 	if text := secret.Data[corev1.ServiceAccountRootCAKey]; len(text) > 0 {
 		if ca, err = authorities(text); err != nil {

@@ -79,14 +79,10 @@ func (t *task) streamServices(key store.Key, udp bool, taken map[streamPort]stri
 	if key.Name == "" {
 		return
 	}
-	t.result.Wanted.ConfigMaps = append(t.result.Wanted.ConfigMaps, key)
-	configMap := t.s.ConfigMaps[key]
-	if configMap == nil {
-		return // it may come
-	}
+	entries, _ := t.texts(key) // one that is missing may come
 	object := model.Object{Kind: "ConfigMap", Namespace: key.Namespace, Name: key.Name}
-	for _, port := range slices.Sorted(maps.Keys(configMap.Data)) {
-		stream, ref, err := streamEntry(port, configMap.Data[port], udp)
+	for _, port := range slices.Sorted(maps.Keys(entries)) {
+		stream, ref, err := streamEntry(port, entries[port], udp)
 		if err == nil {
 			err = t.claimPort(streamPort{stream.Port, udp}, fmt.Sprintf("ConfigMap %s", key), taken)
 		}
@@ -168,18 +164,17 @@ func (t *task) written(s annotation.Stream, namespace string, taken map[streamPo
 		t.result.Config.Settings.Streams = append(t.result.Config.Settings.Streams, stream)
 		return nil
 	}
-	name, isService := strings.CutSuffix(strings.TrimSuffix(host, ".cluster.local"), ".svc")
-	labels := strings.Split(name, ".")
-	if !isService || len(labels) != 2 {
+	key, ok := serviceNamed(host)
+	if !ok {
 		return fmt.Errorf("proxy_pass %s is no Service: it has to be NAME.NAMESPACE.svc", s.Target)
 	}
-	if namespace != "" && labels[1] != namespace && !t.result.Config.Settings.AllowCrossNamespace {
+	if namespace != "" && key.Namespace != namespace && !t.result.Config.Settings.AllowCrossNamespace {
 		return fmt.Errorf("proxy_pass %s %w", s.Target, errOtherNamespace)
 	}
 	if err := t.claimPort(streamPort{s.Port, s.UDP}, who, taken); err != nil {
 		return err
 	}
-	ref := BackendRef{Service: store.Key{Namespace: labels[1], Name: labels[0]}, Port: networkingv1.ServiceBackendPort{Number: int32(number)}, UDP: s.UDP}
+	ref := BackendRef{Service: key, Port: networkingv1.ServiceBackendPort{Number: int32(number)}, UDP: s.UDP}
 	stream.Addresses = t.unopened(ref)
 	t.result.Config.Settings.Streams = append(t.result.Config.Settings.Streams, stream)
 	if reason := t.missing(ref); reason != "" {

@@ -1,6 +1,11 @@
 package build
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sallyport-ingress/sallyport/controller/model"
+	"github.com/sallyport-ingress/sallyport/controller/option"
+)
 
 // firstClaim gives a port that nobody claimed, unless it is ours or another
 // program's.
@@ -28,6 +33,28 @@ func (t *task) firstClaim(p streamPort, who string, taken map[streamPort]string)
 	}
 	taken[p] = who
 	return nil
+}
+
+// bound leaves out addresses that the machine has not, for nginx does not start
+// with one. Where it has none of them, nobody from outside is let in.
+func (t *task) bound(object model.Object) {
+	s := &t.result.Config.Settings
+	if t.o.Absent == nil {
+		return
+	}
+	var there []string
+	for _, address := range s.Bind.All() {
+		if reason := t.o.Absent(address); reason != "" {
+			t.result.Taken = true
+			t.problem(object, "data.bind-address", fmt.Sprintf("%s is left out: %s", address, reason))
+			continue
+		}
+		there = append(there, address)
+	}
+	if s.Bind != "" && len(there) == 0 {
+		there = []string{"127.0.0.1"}
+	}
+	s.Bind = option.ListOf(there...)
 }
 
 // mostPorts is how many ports nginx may listen on beside its own: a socket is a

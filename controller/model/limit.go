@@ -11,6 +11,8 @@ type Limit struct {
 	Connections      int `json:"connections,omitempty"`
 	RequestStatus    int `json:"requestStatus"`
 	ConnectionStatus int `json:"connectionStatus"`
+	// By names the variable that is counted by; "" is the client's address.
+	By string `json:"by,omitempty"`
 	// Allow is whom the limit does not hold for: "HEX/BITS", the bytes of a
 	// prefix in hex and its length.
 	Allow option.List `json:"allow,omitempty"`

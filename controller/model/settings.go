@@ -12,6 +12,9 @@ import (
 // what their key's check let through.
 type Settings struct {
 	Listen Listen
+	// Bind are the addresses of the ports for HTTP and HTTPS; empty: all.
+	Bind   option.List
+	NoIPv6 bool
 	// Passthrough are the hosts whose TLS is not opened, sorted. Where there are
 	// any, nginx's stream module has the port for HTTPS.
 	Passthrough []Passthrough
@@ -123,8 +126,9 @@ type Settings struct {
 
 	LimitRequestStatus    int
 	LimitConnectionStatus int
-	LimitRate             int // KB a second; 0: no limit
-	LimitRateAfter        int // KB
+	LimitBy               string // the variable that is counted by
+	LimitRate             int    // KB a second; 0: no limit
+	LimitRateAfter        int    // KB
 
 	SSLProtocols       string
 	SSLCiphers         string

@@ -13,6 +13,11 @@ import (
 
 const whereNeeded = " More is taken where nginx would refuse the file for less."
 
+var (
+	cpus     = option.Pattern(`auto( [01]{1,256})?|[01]{1,256}( [01]{1,256})*`, "`auto`, or a mask of zeros and ones for each worker")
+	rootPath = option.Pattern(`/[-!&()*+,./0-9:=?@A-Z_a-z~%]*`, "a path")
+)
+
 func readMachine(r *option.Reader, s *model.Settings) {
 	m := &s.Machine
 	m.NamesHashSize = number(r, "server-name-hash-max-size", 1024, 1, 1<<20, "How many entries nginx's table of server names has."+whereNeeded)
@@ -22,11 +27,11 @@ func readMachine(r *option.Reader, s *model.Settings) {
 	m.MapBucket = number(r, "map-hash-bucket-size", 64, 1, 1<<12, "The bytes of a bucket of nginx's maps."+whereNeeded)
 	m.HeadersHashSize = number(r, "proxy-headers-hash-max-size", 512, 1, 1<<20, "How many entries the tables of headers for endpoints have; 1024 at least.")
 	m.HeadersHashBucket = number(r, "proxy-headers-hash-bucket-size", 64, 1, 1<<12, "The bytes of one of their buckets; 128 at least.")
-	m.WorkerAffinity = text(r, "worker-cpu-affinity", "", option.Pattern(`auto( [01]{1,256})?|[01]{1,256}( [01]{1,256})*`, "`auto`, or a mask of zeros and ones for each worker"), "On which CPUs workers run: `auto`, or a mask for each. Without it the kernel says.")
+	m.WorkerAffinity = text(r, "worker-cpu-affinity", "", cpus, "On which CPUs workers run: `auto`, or a mask for each. Without it the kernel says.")
 	m.Debug = addresses(r, "debug-connections", "The clients, by addresses and ranges, whose connections nginx logs in detail.")
 	m.AsyncWrites = flag(r, "enable-aio-write", false, "Writes temporary files by threads. Differs: off by default, for a response that does not fit the buffers is rare.")
 
-	m.DefaultType = text(r, "default-type", "text/html", option.Pattern(`[a-zA-Z0-9]+/[-+.*a-zA-Z0-9]+`, "a media type"), "The media type of responses of nginx's own.")
+	m.DefaultType = text(r, "default-type", "text/html", mediaType, "The media type of responses of nginx's own.")
 	m.BackendServer = flag(r, "allow-backend-server-header", false, "Hands on the Server header of endpoints.")
 	m.HideHeaders = option.Key[option.List]{
 		Name: "hide-headers", DefaultDoc: "none", Check: option.ListOfEach(plainHeader), Doc: "Headers of endpoints that clients do not get.",
@@ -38,7 +43,7 @@ func readMachine(r *option.Reader, s *model.Settings) {
 	m.BlockAgents = blocked(r, "block-user-agents", "User agents that get a 403 everywhere: whole texts, or regular expressions with `~` before them, without regard to case with `~*`.")
 	m.BlockReferers = blocked(r, "block-referers", "The same of the Referer header.")
 
-	s.AppRoot = text(r, "app-root", "", option.Pattern(`/[-!&()*+,./0-9:=?@A-Z_a-z~%]*`, "a path"), "Where requests for / are redirected to, where no annotation says.")
+	s.AppRoot = text(r, "app-root", "", rootPath, "Where requests for / are redirected to, where no annotation says.")
 	s.TicketKey = text(r, "ssl-session-ticket-key", "", ticketKey, "The key of session tickets, 48 or 80 bytes in base64, so that replicas take each other's. Without it each nginx has its own.")
 	s.DHParam = text(r, "ssl-dh-param", "", option.Reference, "The Secret, as namespace/name, whose dhparam.pem has the parameters for DHE ciphers.")
 	s.RequestHeaders = text(r, "proxy-set-headers", "", option.Reference, "The ConfigMap, as namespace/name, of headers that endpoints get. A value may have variables such as `$remote_addr` and `$http_x_tenant`.")

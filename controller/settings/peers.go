@@ -1,6 +1,11 @@
 package settings
 
 import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
@@ -11,6 +16,38 @@ var private = option.ListOf("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "10
 
 // forwardHeader is a name of which nginx has a variable.
 var forwardHeader = option.Pattern(`[A-Za-z][-A-Za-z0-9]{0,40}`, "the name of a header, of up to 41 letters, digits and dashes")
+
+// readBinding reads the addresses that nginx has its ports on. They are laid over
+// what the command line says of ports.
+func readBinding(r *option.Reader, s *model.Settings) {
+	s.NoIPv6 = flag(r, "disable-ipv6", false, "Listens on no IPv6 address.")
+	bind := option.Key[option.List]{
+		Name: "bind-address", DefaultDoc: "all", Check: option.ListOfEach(boundAddress),
+		Doc: "The addresses of this machine on which nginx has its ports for HTTP and HTTPS. Without `reuse-port` a change of it takes effect at nginx's next start, for the kernel gives no port out twice.",
+	}
+	s.Bind = bind.Get(r)
+	if !s.NoIPv6 {
+		return
+	}
+	all := s.Bind.All()
+	left := slices.DeleteFunc(slices.Clone(all), func(a string) bool { return strings.Contains(a, ":") })
+	if len(all) > 0 && len(left) == 0 {
+		r.Reject(bind.Name, "has IPv6 addresses only, and disable-ipv6 is true; 127.0.0.1 is taken, which nobody from outside reaches")
+		left = []string{"127.0.0.1"}
+	}
+	s.Bind = option.ListOf(left...)
+}
+
+var boundAddress = option.Check[string]{
+	Values: "an IP address",
+	Parse: func(s string) (string, error) {
+		a, err := netip.ParseAddr(s)
+		if err != nil || a.Zone() != "" || a.IsMulticast() {
+			return "", fmt.Errorf("%.80q is not an address that can be listened on", s)
+		}
+		return a.Unmap().String(), nil
+	},
+}
 
 func readPeers(r *option.Reader, s *model.Settings) {
 	p := &s.Peers

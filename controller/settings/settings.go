@@ -5,6 +5,8 @@
 package settings
 
 import (
+	"strings"
+
 	"github.com/sallyport-ingress/sallyport/controller/model"
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
@@ -18,6 +20,10 @@ func Parse(data map[string]string) (model.Settings, []option.Problem) {
 	r := option.NewReader(data, "")
 	s := read(r)
 	for _, name := range r.Unasked() {
+		if dead(name) {
+			r.Reject(name, "is a key of older versions of ingress-nginx, which its last ones did not know either, and has no effect")
+			continue
+		}
 		r.Reject(name, "is not a key that this version knows and has no effect")
 	}
 	return s, r.Problems()
@@ -36,6 +42,7 @@ func read(r *option.Reader) model.Settings {
 	readGeoIP(r, &s)
 	readHTTP(r, &s)
 	readPeers(r, &s)
+	readBinding(r, &s)
 	readMachine(r, &s)
 	readRedirects(r, &s)
 	readUpstream(r, &s)
@@ -51,4 +58,15 @@ func read(r *option.Reader) model.Settings {
 	readModSecurity(r, &s)
 	readStream(r, &s)
 	return s
+}
+
+// dead says whether ingress-nginx took the key once: OpenTracing, whose exporters
+// had keys of their own, and the databases before GeoIP2's.
+func dead(name string) bool {
+	for _, prefix := range []string{"jaeger-", "zipkin-", "datadog-", "opentracing-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return name == "use-geoip" || name == "enable-opentracing"
 }

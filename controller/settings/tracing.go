@@ -11,6 +11,8 @@ import (
 	"github.com/sallyport-ingress/sallyport/controller/option"
 )
 
+var anyPath = option.Pattern(`.*`, "a path")
+
 func readTracing(r *option.Reader, s *model.Settings) {
 	s.OpenTelemetry = flag(r, "enable-opentelemetry", false, "Makes each request a span, and gives the endpoint its context: the header traceparent of W3C's Trace Context, and the B3 headers where the client sent such.")
 	s.TrustIncomingSpan = flag(r, "opentelemetry-trust-incoming-span", true, "Goes on with the trace that a client's traceparent, b3 or X-B3 headers tell.")
@@ -34,7 +36,7 @@ func readTracing(r *option.Reader, s *model.Settings) {
 	s.Spans.Batch = min(s.Spans.Batch, s.Spans.Queue)
 	s.Spans.Delay = milliseconds(r, "otel-schedule-delay-millis", 5000, "How many milliseconds a span waits at most before it is exported.")
 	if _, ok := (option.Key[string]{
-		Name: "opentelemetry-config", Check: option.Pattern(`.*`, "a path"), DefaultDoc: "none", Doc: "Has no effect: the other keys say all.",
+		Name: "opentelemetry-config", Check: anyPath, DefaultDoc: "none", Doc: "Has no effect: the other keys say all.",
 	}).Lookup(r); ok {
 		r.Warn("opentelemetry-config", "has no effect: the otel and otlp keys say all")
 	}

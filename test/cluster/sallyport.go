@@ -24,6 +24,8 @@ type Options struct {
 	Before *Sallyport
 	// User, where not 0, is the user and group to run as; that takes root.
 	User uint32
+	// External: nginx is that one's; WorkDir is its folder.
+	External *DataPlane
 	// Unready: don't wait until it is ready.
 	Unready bool
 }
@@ -35,6 +37,7 @@ type Sallyport struct {
 	WorkDir                      string // "" if the product chose
 
 	process  *process
+	external *DataPlane
 	sessions map[int]bool // of the nginx masters that were seen
 }
 
@@ -65,7 +68,7 @@ func Launch(t T, o Options) *Sallyport {
 }
 
 func newSallyport(o Options) (*Sallyport, error) {
-	s := &Sallyport{WorkDir: o.WorkDir, sessions: map[int]bool{}}
+	s := &Sallyport{WorkDir: o.WorkDir, external: o.External, sessions: map[int]bool{}}
 	if b := o.Before; b != nil {
 		s.HTTP, s.HTTPS, s.Health, s.Default, s.Temp, s.sessions = b.HTTP, b.HTTPS, b.Health, b.Default, b.Temp, b.sessions
 		return s, nil
@@ -88,6 +91,9 @@ func (s *Sallyport) start(o Options) (err error) {
 	}
 	if o.WorkDir != "" {
 		args = append(args, "--work-dir="+o.WorkDir)
+	}
+	if o.External != nil {
+		args = append(args, "--external-data-plane")
 	}
 	env := append(without(os.Environ(), "TMPDIR"), "TMPDIR="+s.Temp, "POD_NAME=sallyport-0", "POD_NAMESPACE=sallyport")
 	log, err := os.CreateTemp("", "sallyport-*.log")
@@ -195,6 +201,9 @@ func (s *Sallyport) Stop(t T) {
 	}
 	if code := s.ExitCode(); code != 0 {
 		t.Errorf("sallyport: ended with %s, want status 0", s.process.status())
+	}
+	if s.external != nil {
+		s.external.Stop(t)
 	}
 	if left := s.Nginx(); len(left) > 0 {
 		t.Errorf("sallyport: left nginx behind: %v", left)

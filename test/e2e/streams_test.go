@@ -144,12 +144,15 @@ func TestTCPAndUDPServices(t *testing.T) {
 			t.Errorf("UDP: %s", got)
 		}
 		const proxied = "PROXY TCP4 192.0.2.7 192.0.2.8 1111 2222"
+		const binary = "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x07\xc0\x00\x02\x08\x04\x57\x08\xae"
 		for _, test := range []struct {
 			port  int
 			lines []string
 			want  string
 		}{
 			{9001, []string{proxied, "hello"}, "one|hello"},
+			{9001, []string{binary + "hello"}, "one|hello"},
+			{9003, []string{binary + "hello"}, "one|PROXY TCP4 192.0.2.7 127.0.0.1 1111 9003|hello"},
 			{9001, []string{"hello"}, "closed"}, // whoever does not say it is not believed
 			{9003, []string{proxied, "hello"}, "one|PROXY TCP4 "},
 			{9002, []string{"hello"}, "one|PROXY TCP4 127.0.0.1 127.0.0.1 "},
@@ -169,6 +172,38 @@ func TestTCPAndUDPServices(t *testing.T) {
 		says(t, "refused", func() string { return talk(t, 9000, "x") })
 		requests(t, s, "http://a.example.org/", "web")
 	})
+}
+
+// A Service may be a name: its addresses are asked for, again and again.
+func TestTCPServiceOfAnExternalName(t *testing.T) {
+	eachSource(t, func(t *testing.T, w *world) {
+		d := cluster.StartDNS(t)
+		d.Set(t, "db.example.com", "db.example.com. 1 IN A 10.244.156.1")
+		lineServer(t, "one", "10.244.156.1:5432")
+		lineServer(t, "two", "10.244.156.2:5432")
+		apps(t, w, 156, "web")
+		w.Apply(t, web("web", "a.example.org", "web").String()+external("db", "db.example.com")+external("none", "none.example.com")+
+			streamMap("tcp", `"9000": default/db:5432`, `"9001": default/none:5432`))
+		s := w.launch(t, streamFlags...)
+		says(t, "one|x", func() string { return talk(t, 9000, "x") })
+		if got := talk(t, 9001, "x"); got != "closed" {
+			t.Errorf("a name without addresses: %s", got)
+		}
+		d.Set(t, "db.example.com", "db.example.com. 1 IN A 10.244.156.2")
+		says(t, "two|x", func() string { return talk(t, 9000, "x") })
+		requests(t, s, "http://a.example.org/", "web")
+	})
+}
+
+// Whoever keeps the ConfigMap is told there what is wrong in it.
+func TestTCPServicesAreToldOfTheirFaults(t *testing.T) {
+	w := inCluster(t)
+	apps(t, w, 157, "web")
+	w.Apply(t, web("web", "a.example.org", "web").String()+streamMap("tcp", `"80": default/web:80`, `"9000": nonsense`, `"9001": default/absent:80`))
+	s := w.launch(t, streamFlags...)
+	requests(t, s, "http://a.example.org/", "web")
+	event(t, w, "ConfigMap", "default", "tcp", "Warning", "9000", "nonsense", "is not namespace/name:port")
+	event(t, w, "ConfigMap", "default", "tcp", "Warning", "9001", "default/absent")
 }
 
 // To the Service's own address, which stays: no endpoint is in nginx.conf.

@@ -16,9 +16,9 @@ import (
 // A Namespace is a network namespace without a name: it ends with the process,
 // or by Close once nothing in it lives.
 type Namespace struct {
-	name string
-	fd   *os.File
-	next atomic.Uint32 // see sourcePort
+	name     string
+	fd       *os.File
+	tcp, udp atomic.Uint32 // see sourcePort
 
 	work chan func() // taken by threads that wait in the namespace
 	quit chan struct{}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -74,8 +75,8 @@ type Flow struct {
 func (p Probe) Open() (*Flow, error) {
 	for {
 		f, err := p.open()
-		if p.Network == "udp" && errors.Is(err, unix.EADDRINUSE) {
-			continue // a server has the port: on to the next one
+		if errors.Is(err, unix.EADDRINUSE) {
+			continue // a server has the port, or a late segment may come for it: on to the next one
 		}
 		return f, err
 	}
@@ -84,11 +85,10 @@ func (p Probe) Open() (*Flow, error) {
 func (p Probe) open() (*Flow, error) {
 	d := net.Dialer{Timeout: p.Wait}
 	d.SetMultipathTCP(false)
-	switch {
-	case p.Network == "udp":
-		d.LocalAddr = &net.UDPAddr{IP: p.Source.AsSlice(), Port: p.From.sourcePort()}
-	case p.Source.IsValid():
-		d.LocalAddr = &net.TCPAddr{IP: p.Source.AsSlice()}
+	if source := p.Source.AsSlice(); p.Network == "udp" {
+		d.LocalAddr = &net.UDPAddr{IP: source, Port: sourcePort(&p.From.udp)}
+	} else {
+		d.LocalAddr = &net.TCPAddr{IP: source, Port: sourcePort(&p.From.tcp)}
 	}
 	f := &Flow{}
 	err := p.From.Do(func() (err error) {
@@ -102,11 +102,14 @@ func (p Probe) open() (*Flow, error) {
 	return f, nil
 }
 
-// sourcePort gives each datagram socket a port that none had before it: for a
-// kernel that remembers flows, a port that comes again is the old flow.
-func (n *Namespace) sourcePort() int {
+// sourcePort gives each socket a port that none had before it: for a kernel that
+// remembers flows, a datagram's port that comes again is the old flow. And ipvs
+// keeps the port of a connection, so that a port which two connections to two
+// services have in turn is one flow to the endpoint of both: the second's SYN is
+// lost for as long as conntrack remembers the first's end (2 minutes).
+func sourcePort(last *atomic.Uint32) int {
 	const first, count = 33000, 32000
-	return first + int(n.next.Add(1)%count)
+	return first + int(last.Add(1)%count)
 }
 
 // Ask sends one line or datagram and waits for the answer to it.

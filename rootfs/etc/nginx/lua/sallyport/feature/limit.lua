@@ -18,6 +18,7 @@ local var = ngx.var
 local dict = ngx.shared.sallyport_limits
 local now = ngx.now
 local exit = ngx.exit
+local md5 = ngx.md5_bin
 local contains = prefixes.contains
 
 -- A count that a worker that died left behind ends with its client's silence.
@@ -94,6 +95,7 @@ function M.prepare(value, route)
     local connections = value.connections or 0
     local connection_key = id .. "c"
     local request_status, connection_status = value.requestStatus, value.connectionStatus
+    local by = value.by
     local allowed = prefixes.compile(value.allow or {})
 
     local function rewrite()
@@ -104,6 +106,13 @@ function M.prepare(value, route)
         var.limit_counted = NONE
         if contains(allowed, client) then
             return
+        end
+        if by then
+            local text = var[by]
+            if not text or text == "" then
+                return
+            end
+            client = md5(text) -- of any length
         end
         if connections > 0 and not connect(connection_key .. client, connections) then
             return exit(connection_status)
