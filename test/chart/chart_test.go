@@ -1,11 +1,9 @@
 package chart
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -51,22 +49,33 @@ func TestFlagsAreTaken(t *testing.T) {
 				continue
 			}
 			containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
-			first := containers[0].(map[string]any)
-			command, _, _ := unstructured.NestedStringSlice(first, "command")
-			args, _, _ := unstructured.NestedStringSlice(first, "args")
-			if command == nil {
-				continue // the default backend is somebody else's
-			}
-			// A version is told after the flags have been read and checked; plan
-			// reads a folder and does nothing.
-			last := []string{"--version"}
-			if command[0] == "sallyport-proxier" {
-				args, last = slices.Insert(args, 0, "plan"), []string{"--manifests=" + folder, "--hostname-override=n1"}
-			}
-			if out, err := exec.CommandContext(context.Background(), binary(t, command[0]), append(args, last...)...).CombinedOutput(); err != nil {
-				t.Errorf("%s: %v: %v\n%s", name, args, err, out)
+			for _, one := range containers {
+				command, _, _ := unstructured.NestedStringSlice(one.(map[string]any), "command")
+				args, _, _ := unstructured.NestedStringSlice(one.(map[string]any), "args")
+				taken(t, name, folder, command, args)
 			}
 		}
+	}
+}
+
+func taken(t *testing.T, name, folder string, command, args []string) {
+	t.Helper()
+	// A version is told after the flags have been read and checked; plan reads a
+	// folder and does nothing; and what is too much is said last.
+	want := ""
+	switch strings.Join(command, " ") {
+	case "sallyport":
+		args = append(args, "--version")
+	case "sallyport data-plane":
+		args, want = append([]string{"data-plane"}, append(args, "surplus")...), "takes no arguments"
+	case "sallyport-proxier":
+		args = append([]string{"plan"}, append(args, "--manifests="+folder, "--hostname-override=n1")...)
+	default:
+		return // somebody else's
+	}
+	out, err := exec.CommandContext(t.Context(), binary(t, command[0]), args...).CombinedOutput()
+	if want == "" && err != nil || !strings.Contains(string(out), want) {
+		t.Errorf("%s: %v: %v\n%s", name, args, err, out)
 	}
 }
 

@@ -57,6 +57,11 @@ func TestTopics(t *testing.T) {
 		{"proxier: {enabled: true}", "DaemonSet", "edge-sallyport-proxier", pod + "hostNetwork", "true"},
 		{"proxier: {enabled: true, apiServer: 'https://192.0.2.1:6443'}", "DaemonSet", "edge-sallyport-proxier", pod + "containers.env",
 			"- name: NODE_NAME\n  valueFrom:\n    fieldRef:\n      fieldPath: spec.nodeName\n- name: KUBERNETES_SERVICE_HOST\n  value: 192.0.2.1\n- name: KUBERNETES_SERVICE_PORT\n  value: \"6443\""},
+		// nginx in a container of its own: no token, no capability.
+		{split, "Deployment", "edge-sallyport-controller", pod + "automountServiceAccountToken", "false"},
+		{split, "Deployment", "edge-sallyport-controller", pod + "containers.securityContext.capabilities", "drop:\n- ALL"},
+		{split, "Deployment", "edge-sallyport-controller", pod + "containers.ports.name", "webhook"},
+		{split, "Deployment", "edge-sallyport-controller", pod + "securityContext.sysctls", "- name: net.ipv4.ip_unprivileged_port_start\n  value: \"0\""},
 		// How pods are replaced.
 		{"{}", "Deployment", "edge-sallyport-controller", "spec.strategy.rollingUpdate.maxUnavailable", "0"},
 		{"{}", "Deployment", "edge-sallyport-controller", "spec.minReadySeconds", "5"},
@@ -107,7 +112,32 @@ func TestTopics(t *testing.T) {
 	}
 }
 
-const appVersion = "0.1.0"
+const appVersion, split = "0.1.0", "dataPlane: {split: true}"
+
+// Where nginx has a container of its own, that one has neither the token nor a
+// capability, but for the host network, where ports below 1024 take one.
+func TestDataPlane(t *testing.T) {
+	for values, capabilities := range map[string]string{
+		split: "drop:\n- ALL",
+		split + "\ncontroller: {hostNetwork: true}": "add:\n- NET_BIND_SERVICE\ndrop:\n- ALL",
+	} {
+		o := must(t, values).object(t, "Deployment", "edge-sallyport-controller")
+		all, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+		if len(all) != 2 {
+			t.Fatalf("%s: %d containers", values, len(all))
+		}
+		nginx := &unstructured.Unstructured{Object: all[1].(map[string]any)}
+		if got := at(t, nginx, "securityContext.capabilities"); got != capabilities {
+			t.Errorf("%s: %s", values, got)
+		}
+		if got := at(t, nginx, "volumeMounts"); strings.Contains(got, "token") || !strings.Contains(got, "/var/lib/sallyport") {
+			t.Errorf("%s: %s", values, got)
+		}
+		if got := at(t, nginx, "args"); !strings.Contains(got, "--shutdown-grace-period=15") {
+			t.Errorf("%s: %s", values, got)
+		}
+	}
+}
 
 // Which objects there are.
 func TestObjects(t *testing.T) {

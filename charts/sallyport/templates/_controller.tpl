@@ -83,6 +83,10 @@
 {{- end }}
 {{- with $webhook.clientCA }}{{ $_ := set $args "validating-webhook-client-ca" . }}{{ end }}
 {{- end -}}
+{{- if .Values.dataPlane.split }}
+{{- $_ := set $args "external-data-plane" true }}
+{{- $_ := set $args "work-dir" "/var/lib/sallyport/nginx" }}
+{{- end -}}
 {{- /* A value of extraArgs counts, and the one that excludes a default of ours takes it away. */ -}}
 {{- if hasKey $c.extraArgs "publish-status-address" }}{{ $_ := unset $args "publish-service" }}{{ end -}}
 {{- if hasKey $c.extraArgs "validating-webhook-certificate" }}{{ $_ := unset $args "validating-webhook-configuration" }}{{ end -}}
@@ -90,7 +94,21 @@
 {{- tpl (include "sallyport.flags" $args) . -}}
 {{- end -}}
 
-{{/* sallyport.ports are the container's. With hostNetwork none is declared: each would be a port of the node, and the scheduler would not let an old and a new pod share it while one takes over from the other. */}}
+{{/* sallyport.portsOwn are those of the controller itself, sallyport.ports nginx's. With hostNetwork none is declared: each would be a port of the node, and the scheduler would not let an old and a new pod share it while one takes over from the other. */}}
+{{- define "sallyport.portsOwn" -}}
+{{- $c := .Values.controller -}}
+{{- if $c.metrics.enabled }}
+- name: {{ $c.metrics.portName }}
+  containerPort: {{ int $c.metrics.port }}
+  protocol: TCP
+{{- end }}
+{{- if $c.admissionWebhooks.enabled }}
+- name: webhook
+  containerPort: {{ int $c.admissionWebhooks.port }}
+  protocol: TCP
+{{- end }}
+{{- end -}}
+
 {{- define "sallyport.ports" -}}
 {{- $c := .Values.controller -}}
 {{- $host := and $c.hostPort.enabled (not $c.hostNetwork) -}}
@@ -101,16 +119,6 @@
 {{- if and $host (hasKey $c.hostPort.ports $name) }}
   hostPort: {{ int (index $c.hostPort.ports $name) }}
 {{- end }}
-{{- end }}
-{{- if $c.metrics.enabled }}
-- name: {{ $c.metrics.portName }}
-  containerPort: {{ int $c.metrics.port }}
-  protocol: TCP
-{{- end }}
-{{- if $c.admissionWebhooks.enabled }}
-- name: webhook
-  containerPort: {{ int $c.admissionWebhooks.port }}
-  protocol: TCP
 {{- end }}
 {{- range $protocol, $services := dict "tcp" .Values.tcp "udp" .Values.udp }}
 {{- range $port, $service := $services }}
@@ -151,9 +159,48 @@ rollingUpdate: {maxSurge: {{ if eq (include "sallyport.kind" .) "DaemonSet" }}1{
 {{- with $l }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
+{{/* sallyport.workDir is the emptyDir that can be written. */}}
+{{- define "sallyport.workDir" -}}
+{{- $d := dict -}}
+{{- range $key, $value := pick .Values.controller.workDir "medium" "sizeLimit" }}{{ if $value }}{{ $_ := set $d $key $value }}{{ end }}{{ end -}}
+{{- toJson $d -}}
+{{- end -}}
+
+{{/* sallyport.capabilities are nginx's: in a network of its own a sysctl opens the ports below 1024 to all. */}}
+{{- define "sallyport.capabilities" -}}
+{{- if or .Values.controller.hostNetwork (not .Values.dataPlane.split) }}["NET_BIND_SERVICE"]{{ else }}[]{{ end -}}
+{{- end -}}
+
+{{/* sallyport.nginx is the container of nginx, where it has one of its own. */}}
+{{- define "sallyport.nginx" -}}
+{{- $c := .Values.controller -}}{{- $d := .Values.dataPlane -}}
+- name: {{ $d.containerName }}
+  image: {{ include "sallyport.image" (list . $c.image .Chart.AppVersion) }}
+  imagePullPolicy: {{ $c.image.pullPolicy }}
+  command: [sallyport, data-plane]
+  args: [--work-dir=/var/lib/sallyport/nginx, --shutdown-grace-period={{ dig "shutdown-grace-period" $c.shutdownGraceSeconds $c.extraArgs | int }}]
+  securityContext: {{- include "sallyport.containerSecurity" (list $c.image (include "sallyport.capabilities" . | fromJsonArray) $d.containerSecurityContext) | nindent 4 }}
+{{- with $d.extraEnvs }}
+  env: {{- tpl (toYaml .) $ | nindent 2 }}
+{{- end }}
+{{- if not $c.hostNetwork }}
+  ports: {{- include "sallyport.ports" . | nindent 2 }}
+{{- end }}
+{{- with $d.resources }}
+  resources: {{- toYaml . | nindent 4 }}
+{{- end }}
+  volumeMounts:
+  - {name: nginx, mountPath: /var/lib/sallyport}
+  - {name: nginx-tmp, mountPath: /tmp}
+{{- with $d.extraVolumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- end -}}
+
 {{/* sallyport.pod is the template of the controller's pods. */}}
 {{- define "sallyport.pod" -}}
 {{- $c := .Values.controller -}}
+{{- $split := .Values.dataPlane.split -}}
+{{- $sysctls := $c.sysctls -}}
+{{- if and $split (not $c.hostNetwork) }}{{ $sysctls = merge (deepCopy $sysctls) (dict "net.ipv4.ip_unprivileged_port_start" "0") }}{{ end -}}
 metadata:
 {{- with $c.podAnnotations }}
   annotations: {{- tpl (toYaml .) $ | nindent 4 }}
@@ -161,7 +208,7 @@ metadata:
   labels: {{- include "sallyport.podLabels" (list . $c.name $c.labels $c.podLabels) | nindent 4 }}
 spec:
   serviceAccountName: {{ include "sallyport.account" . }}
-  automountServiceAccountToken: {{ .Values.serviceAccount.automountServiceAccountToken }}
+  automountServiceAccountToken: {{ and .Values.serviceAccount.automountServiceAccountToken (not $split) }}
   terminationGracePeriodSeconds: {{ int $c.terminationGracePeriodSeconds }}
   dnsPolicy: {{ default (ternary "ClusterFirstWithHostNet" "ClusterFirst" $c.hostNetwork) $c.dnsPolicy }}
 {{- with $c.dnsConfig }}
@@ -182,10 +229,10 @@ spec:
 {{- with .Values.imagePullSecrets }}
   imagePullSecrets: {{- toYaml . | nindent 4 }}
 {{- end }}
-{{- if or $c.podSecurityContext $c.sysctls }}
+{{- if or $c.podSecurityContext $sysctls }}
   securityContext:
   {{- with $c.podSecurityContext }}{{ toYaml . | nindent 4 }}{{ end }}
-  {{- with $c.sysctls }}
+  {{- with $sysctls }}
     sysctls:
     {{- range $name, $value := . }}
     - {name: {{ $name }}, value: {{ $value | quote }}}
@@ -202,7 +249,7 @@ spec:
     imagePullPolicy: {{ $c.image.pullPolicy }}
     command: [sallyport]
     args: {{- include "sallyport.args" . | nindent 4 }}
-    securityContext: {{- include "sallyport.containerSecurity" (list $c.image (list "NET_BIND_SERVICE") $c.containerSecurityContext) | nindent 6 }}
+    securityContext: {{- include "sallyport.containerSecurity" (list $c.image (ternary list (list "NET_BIND_SERVICE") $split) $c.containerSecurityContext) | nindent 6 }}
     env:
     - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
     - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
@@ -215,22 +262,45 @@ spec:
     {{- with include "sallyport.lifecycle" . }}
     lifecycle: {{- . | nindent 6 }}
     {{- end }}
-    {{- if not $c.hostNetwork }}
-    ports: {{- include "sallyport.ports" . | nindent 4 }}
+    {{- $ports := include "sallyport.portsOwn" . }}
+    {{- if not $split }}{{ $ports = printf "%s%s" (include "sallyport.ports" .) $ports }}{{ end }}
+    {{- if and $ports (not $c.hostNetwork) }}
+    ports: {{- $ports | nindent 4 }}
     {{- end }}
     {{- with $c.resources }}
     resources: {{- toYaml . | nindent 6 }}
     {{- end }}
     volumeMounts:
     - {name: work, mountPath: /tmp}
+    {{- if $split }}
+    - {name: nginx, mountPath: /var/lib/sallyport}
+    {{- if .Values.serviceAccount.automountServiceAccountToken }}
+    - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+    {{- end }}
+    {{- end }}
     {{- if has (include "sallyport.certificates" .) (list "cert-manager" "user") }}
     - {name: webhook-cert, mountPath: {{ dir $c.admissionWebhooks.certificate }}, readOnly: true}
     {{- end }}
     {{- with $c.extraVolumeMounts }}{{ toYaml . | nindent 4 }}{{ end }}
+  {{- if $split }}{{ include "sallyport.nginx" . | nindent 2 }}{{ end }}
   {{- with $c.extraContainers }}{{ tpl (toYaml .) $ | nindent 2 }}{{ end }}
   volumes:
+  {{- if $split }}
+  - name: nginx
+    emptyDir: {{ include "sallyport.workDir" . }}
+  - name: nginx-tmp
+    emptyDir: {}
+  {{- if .Values.serviceAccount.automountServiceAccountToken }}
+  - name: token
+    projected:
+      sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3607}
+      - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+      - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+  {{- end }}
+  {{- end }}
   - name: work
-    emptyDir: {{ with pick $c.workDir "medium" "sizeLimit" }}{ {{- range $k, $v := . }}{{ with $v }}{{ $k }}: {{ . | quote }}, {{ end }}{{ end -}} }{{ end }}
+    emptyDir: {{ include "sallyport.workDir" . }}
   {{- with include "sallyport.certificates" . }}
   {{- if eq . "cert-manager" }}
   - name: webhook-cert
