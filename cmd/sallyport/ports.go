@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -72,14 +73,14 @@ func (h *had) has(p port) bool {
 }
 
 // taken says why nginx can't listen on a port, "" where it can, or does already.
-func taken(proxy dataPlane) func(number int, udp bool) string {
+func (o *options) taken(proxy dataPlane) func(number int, udp bool) string {
 	ours := &had{proxy: proxy}
 	return func(number int, udp bool) string {
 		p := port{number, udp}
 		if ours.has(p) {
 			return ""
 		}
-		if err := p.free(); err != nil {
+		if err := p.free(o.listening()); err != nil {
 			return err.Error()
 		}
 		return ""
@@ -106,12 +107,12 @@ func (o *options) claimPorts(proxy dataPlane, log *slog.Logger) (model.Listen, e
 		if ours.has(p) {
 			continue // an nginx to adopt, or workers of one that died with this folder
 		}
-		if err := p.free(); err != nil {
+		if err := p.free(o.listening()); err != nil {
 			return listen, fmt.Errorf("--%s: %w", name, err)
 		}
 	}
 	if p := (port{number: listen.DefaultPort}); p.number != 0 && !ours.has(p) {
-		if err := p.free(); err != nil {
+		if err := p.free(o.listening()); err != nil {
 			log.Warn("the built-in 404 has no port of its own", "flag", "--default-server-port", "because", err)
 			listen.DefaultPort = 0
 		}
@@ -120,15 +121,15 @@ func (o *options) claimPorts(proxy dataPlane, log *slog.Logger) (model.Listen, e
 }
 
 // free says why a port can't be had now.
-func (p port) free() error {
+func (p port) free(listening *net.ListenConfig) error {
 	if p.udp {
-		c, err := net.ListenPacket("udp", ":"+strconv.Itoa(p.number))
+		c, err := listening.ListenPacket(context.Background(), "udp", ":"+strconv.Itoa(p.number))
 		if err != nil {
 			return err
 		}
 		return c.Close()
 	}
-	l, err := net.Listen("tcp", ":"+strconv.Itoa(p.number))
+	l, err := listening.Listen(context.Background(), "tcp", ":"+strconv.Itoa(p.number))
 	if errors.Is(err, syscall.EACCES) {
 		return fmt.Errorf("%w (ports below 1024 need root or CAP_NET_BIND_SERVICE)", err)
 	}

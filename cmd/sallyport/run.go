@@ -111,7 +111,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	_, buildOptions.Brotli = build.Modules["brotli"]
 	buildOptions.GeoIP = o.geoIP(ctx, build, proxy.Paths(), log)
 	buildOptions.ModSecurity, buildOptions.CoreRules = usable, rules.Core != nil
-	buildOptions.Taken, buildOptions.Absent = taken(proxy), absent
+	buildOptions.Taken, buildOptions.Absent = o.taken(proxy), absent
 	buildOptions.OpenFiles = openFiles()
 	_, streams := build.Modules["stream"]
 	buildOptions.NoStreams = !streams

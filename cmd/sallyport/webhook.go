@@ -62,6 +62,7 @@ func (o *options) webhook(b build.Options, e template.Environment, keeper *admis
 	judge := admission.NewJudge(b, e)
 	return admission.New(admission.Options{
 		Address: o.Webhook.Address, Certificate: o.Webhook.Certificate, Key: o.Webhook.Key, ClientCA: o.Webhook.ClientCA, Keeper: keeper,
+		Listening: o.listening(),
 		Namespace: o.WatchNamespace, Judge: judge, Observer: judged{counters}, Log: log,
 	}), judge.Follow
 }

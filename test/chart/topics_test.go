@@ -72,6 +72,15 @@ func TestTopics(t *testing.T) {
 		// Pods that know each other before and after an upgrade.
 		{"{}", "Deployment", "edge-sallyport-controller", "spec.template.metadata.labels.helm·sh/chart", ""},
 		// The host network.
+		{"controller: {kind: DaemonSet, hostNetwork: true}", "DaemonSet", "edge-sallyport-controller", "spec.updateStrategy.rollingUpdate", "maxSurge: 1\nmaxUnavailable: 0"},
+		{"controller: {kind: DaemonSet, hostNetwork: true, sharePorts: false}", "DaemonSet", "edge-sallyport-controller", "spec.updateStrategy.rollingUpdate", "maxSurge: 0\nmaxUnavailable: 1"},
+		{"controller: {hostNetwork: true}", "Deployment", "edge-sallyport-controller", pod + "containers.readinessProbe.exec.command", "- sallyport\n- healthy\n- --health-check-path=/healthz\n- /tmp/healthz.sock"},
+		{"controller: {hostNetwork: true}", "Deployment", "edge-sallyport-controller", pod + "containers.readinessProbe.httpGet", ""},
+		{"controller: {hostNetwork: true, sharePorts: false}", "Deployment", "edge-sallyport-controller", pod + "containers.readinessProbe.httpGet.port", "10254"},
+		{"controller: {hostNetwork: true, affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: x}]}}}", "Deployment", "edge-sallyport-controller",
+			pod + "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution.topologyKey", "x"},
+		{"controller: {hostNetwork: true}", "Deployment", "edge-sallyport-controller",
+			pod + "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution.topologyKey", "kubernetes.io/hostname"},
 		{"controller: {hostNetwork: true}", "Deployment", "edge-sallyport-controller", pod + "containers.ports", ""},
 		{"controller: {hostNetwork: true}", "Deployment", "edge-sallyport-controller", pod + "dnsPolicy", "ClusterFirstWithHostNet"},
 		{"controller: {hostNetwork: true, dnsPolicy: Default}", "Deployment", "edge-sallyport-controller", pod + "dnsPolicy", "Default"},

@@ -83,6 +83,10 @@
 {{- end }}
 {{- with $webhook.clientCA }}{{ $_ := set $args "validating-webhook-client-ca" . }}{{ end }}
 {{- end -}}
+{{- if and $c.hostNetwork $c.sharePorts }}
+{{- $_ := set $args "share-ports" true }}
+{{- $_ := set $args "healthz-socket" "/tmp/healthz.sock" }}
+{{- end -}}
 {{- if .Values.dataPlane.split }}
 {{- $_ := set $args "external-data-plane" true }}
 {{- $_ := set $args "work-dir" "/var/lib/sallyport/nginx" }}
@@ -143,13 +147,35 @@
 {{- $c := .Values.controller -}}
 {{- if $c.updateStrategy -}}
 {{- toYaml $c.updateStrategy -}}
-{{- else if or $c.hostNetwork $c.hostPort.enabled -}}
+{{- else if or (and $c.hostNetwork (not $c.sharePorts)) (and $c.hostPort.enabled (not $c.hostNetwork)) -}}
 type: RollingUpdate
 rollingUpdate: {{ if eq (include "sallyport.kind" .) "DaemonSet" }}{maxSurge: 0, maxUnavailable: 1}{{ else }}{maxUnavailable: 1}{{ end }}
 {{- else -}}
 type: RollingUpdate
 rollingUpdate: {maxSurge: {{ if eq (include "sallyport.kind" .) "DaemonSet" }}1{{ else }}25%{{ end }}, maxUnavailable: 0}
 {{- end -}}
+{{- end -}}
+
+{{/* sallyport.probe is one of a pod: where two share a port, the other might answer, so it is asked by a socket of its own. Wants (list $ probe). */}}
+{{- define "sallyport.probe" -}}
+{{- $ := index . 0 -}}{{- $c := $.Values.controller -}}{{- $probe := index . 1 -}}
+{{- if and $c.hostNetwork $c.sharePorts (hasKey $probe "httpGet") -}}
+{{- $exec := dict "command" (list "sallyport" "healthy" (printf "--health-check-path=%s" $probe.httpGet.path) "/tmp/healthz.sock") -}}
+{{- $probe = merge (dict "exec" $exec) (omit $probe "httpGet") -}}
+{{- end -}}
+{{- toYaml $probe -}}
+{{- end -}}
+
+{{/* sallyport.apart is an affinity that keeps pods of other releases, which would share the ports as well, off the node. */}}
+{{- define "sallyport.apart" -}}
+podAffinityTerm:
+  topologyKey: kubernetes.io/hostname
+  namespaceSelector: {}
+  labelSelector:
+    matchExpressions:
+    - {key: app.kubernetes.io/name, operator: In, values: [{{ include "sallyport.name" . }}]}
+    - {key: app.kubernetes.io/component, operator: In, values: [{{ .Values.controller.name }}]}
+    - {key: app.kubernetes.io/instance, operator: NotIn, values: [{{ .Release.Name }}]}
 {{- end -}}
 
 {{/* sallyport.lifecycle is without the hook of ingress-nginx's image. */}}
@@ -239,7 +265,13 @@ spec:
     {{- end }}
   {{- end }}
 {{- end }}
-{{- include "sallyport.scheduling" (list . $c) | indent 2 }}
+{{- $where := pick $c "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" | deepCopy }}
+{{- if and $c.hostNetwork $c.sharePorts }}
+{{- $anti := get (default dict $where.affinity) "podAntiAffinity" | default dict }}
+{{- $required := append (get $anti "requiredDuringSchedulingIgnoredDuringExecution" | default list) (include "sallyport.apart" . | fromYaml).podAffinityTerm }}
+{{- $_ := set $where "affinity" (merge (dict "podAntiAffinity" (merge (dict "requiredDuringSchedulingIgnoredDuringExecution" $required) $anti)) (default dict $where.affinity)) }}
+{{- end }}
+{{- include "sallyport.scheduling" (list . $where) | indent 2 }}
 {{- with $c.extraInitContainers }}
   initContainers: {{- tpl (toYaml .) $ | nindent 2 }}
 {{- end }}
@@ -256,7 +288,7 @@ spec:
     {{- with concat $c.extraEnvs $c.admissionWebhooks.extraEnvs }}{{ tpl (toYaml .) $ | nindent 4 }}{{ end }}
     {{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
     {{- with index $c $probe }}
-    {{ $probe }}: {{- toYaml . | nindent 6 }}
+    {{ $probe }}: {{- include "sallyport.probe" (list $ .) | nindent 6 }}
     {{- end }}
     {{- end }}
     {{- with include "sallyport.lifecycle" . }}
