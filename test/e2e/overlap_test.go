@@ -12,8 +12,9 @@ import (
 )
 
 // On the host network a new pod serves beside the old one on the same ports,
-// and the old one leaves then. Ten times over, with 200 new connections a second,
-// no request fails, and none is answered by one that is not ready.
+// and the old one leaves then. Ten times over, with 200 new connections a second
+// and eight busy ones that are kept, no request fails, and none is answered by one
+// that is not ready.
 func TestOverlap(t *testing.T) {
 	// Connections that a closing socket has not accepted yet go to another one of
 	// the same port. Edge nodes have to have it set.
@@ -26,12 +27,18 @@ func TestOverlap(t *testing.T) {
 	w.Apply(t, web("web", "a.example.org", "web").String())
 	now := w.share(t, nil)
 	load := startFresh(now, "http://a.example.org/", 200)
+	busy := now.StartLoad(t, "http://a.example.org/", 8)
 	for range 10 {
 		before := load.count()
 		next := w.share(t, now)
 		now.Stop(t)
 		now = next
 		cluster.Eventually(t, "requests have been made", func() error { return load.more(before + 100) })
+	}
+	if n, failures := busy.Stop(); len(failures) > 0 {
+		t.Errorf("%d of %d requests on connections that are kept failed, such as: %v", len(failures), n, failures[0])
+	} else {
+		t.Logf("%d requests on connections that are kept, 0 failed", n)
 	}
 	n, failures := load.stop()
 	t.Logf("%d requests on connections of their own, %d failed", n, len(failures))
