@@ -11,10 +11,20 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # on two cores, is built before the tests and once.
 TEST_TIMEOUT := 30m
 
-.PHONY: build run test fuzz compat lint golden docs bench bench-l4 clean help
+# Where `make rootfs` puts the tree of the image: a folder that `go list ./...` does
+# not look into, since parts of it are root's alone.
+ROOTFS ?= bin/_rootfs
+
+.PHONY: build rootfs run test test-image fuzz compat lint golden docs bench bench-l4 clean help
 
 build: ## bin/sallyport and bin/sallyport-proxier (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+rootfs: ## the tree of the image in bin/_rootfs, or ROOTFS, with debootstrap; wants root
+	@test/setup/install rootfs
+	@$(MAKE) --no-print-directory build
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./rootfs/image/sbom
+	rootfs/image/build '$(ROOTFS)' bin
 
 run: ## the quickstart on :8080 and :8443, until Ctrl-C
 	@test/setup/install run
@@ -29,8 +39,14 @@ LONGEST := ./controller/proxier/ipvs
 test: ## all tests; e2e runs a real kube-apiserver, etcd and nginx
 	@test/setup/install test
 	go run ./test/cluster/prepare
-	go test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $(LONGEST) $$(go list ./... | grep -Ev '$(LONGEST)$$|$(ALONE)')
+	go test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $(LONGEST) $$(go list ./... | grep -Ev '$(LONGEST)$$|$(ALONE)|/test/image$$')
 	go test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -E '$(ALONE)')
+
+# What needs only one run of the image is in test/image; e2e runs there as it runs
+# here, the tree's sallyport and nginx in the place of this machine's.
+test-image: rootfs ## the tests of the image in its tree, and e2e against it
+	@test/setup/install test
+	SALLYPORT_ROOT='$(abspath $(ROOTFS))' go test -count=1 -p 1 -timeout $(TEST_TIMEOUT) ./test/image ./test/e2e
 
 fuzz: ## ten million hostile annotations, in about an hour
 	@test/setup/install run
@@ -71,4 +87,4 @@ clean: ## remove what build made
 	rm -rf bin
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

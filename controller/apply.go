@@ -23,7 +23,8 @@ import (
 type outcome struct {
 	next    *applied
 	result  *build.Result
-	first   bool // nginx was started, or adopted
+	since   since // the changes that it was to bring
+	first   bool  // nginx was started, or adopted
 	adopted bool
 	took    time.Duration
 	err     error
@@ -40,9 +41,11 @@ func (c *Controller) apply(ctx context.Context) {
 	}
 	next := &applied{conf: conf, config: c.result.Config}
 	items := c.renderer.Items(c.result.Config)
+	of := c.since
+	c.since = nil
 	if c.live == nil {
 		c.items, c.stale = items, nil
-		c.begin(next, func() outcome { return c.start(ctx, next, maps.Clone(items)) })
+		c.begin(next, of, func() outcome { return c.start(ctx, next, maps.Clone(items)) })
 		return
 	}
 	set, gone := difference(c.items, items)
@@ -53,25 +56,36 @@ func (c *Controller) apply(ctx context.Context) {
 		c.stale[key] = true
 	}
 	c.items = items
+	var pushed since // what a push alone brings
+	if conf.Generation == c.live.conf.Generation {
+		pushed = of
+	}
 	if len(set) > 0 {
-		c.lane.send(set, nil)
+		c.lane.send(set, nil, pushed)
+		pushed = nil
 	}
 	if conf.Generation == c.live.conf.Generation {
 		c.live = next
-		c.sweep()
+		c.sweep(pushed)
 		c.accept(c.result)
 		if len(set)+len(gone) > 0 {
 			c.log.Info("applied", "by", "push", "set", len(set), "deleted", len(gone), "servers", len(next.config.Servers))
 		}
 		return
 	}
+	if wait := c.o.ReloadPause - time.Since(c.reloaded); wait > 0 {
+		c.postponed, c.retry = true, time.After(wait)
+		c.since = of
+		return
+	}
 	if c.crowded() {
 		c.log.Info("reload waits: too many workers of earlier configurations still have connections", "wait", crowdedPause)
 		c.postponed, c.retry = true, time.After(crowdedPause-time.Since(c.reloaded))
+		c.since = of
 		return
 	}
 	live := c.live
-	c.begin(next, func() outcome { return c.reload(ctx, live, next) })
+	c.begin(next, of, func() outcome { return c.reload(ctx, live, next) })
 }
 
 // Each reload leaves workers behind that stay as long as their connections do,
@@ -87,19 +101,19 @@ func (c *Controller) crowded() bool {
 		c.o.Proxy.Workers().Count > 1+(1+crowd)*c.live.config.Settings.WorkerProcesses
 }
 
-func (c *Controller) begin(next *applied, do func() outcome) {
+func (c *Controller) begin(next *applied, of since, do func() outcome) {
 	c.applying = true
 	result := c.result
 	go func() {
 		start := time.Now()
 		o := do()
-		o.next, o.result, o.took = next, result, time.Since(start)
+		o.next, o.result, o.since, o.took = next, result, of, time.Since(start)
 		c.outcome <- o
 	}()
 }
 
 // sweep deletes the items that nothing refers to any more.
-func (c *Controller) sweep() {
+func (c *Controller) sweep(of since) {
 	var keys []string
 	for key := range c.stale {
 		if _, back := c.items[key]; !back {
@@ -108,7 +122,7 @@ func (c *Controller) sweep() {
 	}
 	c.stale = nil
 	if len(keys) > 0 {
-		c.lane.send(nil, keys)
+		c.lane.send(nil, keys, of)
 	}
 }
 
@@ -233,6 +247,9 @@ func changedServers(live, next *model.Config) []model.Server {
 // mend: nginx never started.
 func (c *Controller) settle(o outcome) error {
 	c.applying = false
+	if o.err != nil {
+		c.since.add(o.since)
+	}
 	c.o.Observer.Reloaded(o.err == nil, time.Now(), o.took)
 	switch {
 	case o.err == nil && (o.first || c.live != nil):
@@ -245,7 +262,10 @@ func (c *Controller) settle(o outcome) error {
 			c.started = time.Now()
 			c.ready.Store(true)
 		}
-		c.sweep()
+		c.sweep(nil)
+		if !o.first { // how long the start takes is another question
+			live(c.o.Observer.Live, o.since)
+		}
 		c.log.Info("applied", "by", how(o), "took", o.took.Round(time.Millisecond), "generation", o.next.conf.Generation,
 			"servers", len(o.next.config.Servers), "bytes", len(o.next.conf.Bytes))
 	case o.err == nil:

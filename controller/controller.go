@@ -51,6 +51,10 @@ type Observer interface {
 	Pushed(items int, took time.Duration, err error)
 	Built(r *build.Result, refused int)
 	Generation(generation string)
+	// Live is told how long a change of an object of a kind took, from the news
+	// of it until nginx has acknowledged what came of it. It may be called from
+	// another goroutine.
+	Live(kind string, took time.Duration)
 }
 
 // Options are a Controller's parts. All are needed but Report and Follow.
@@ -64,6 +68,10 @@ type Options struct {
 	// Report gets our Ingresses and all problems after each change of them. It
 	// must not block.
 	Report func([]*networkingv1.Ingress, []model.Problem)
+	// ReloadPause is the least time between two reloads.
+	ReloadPause time.Duration
+	// QuietTries are how many pushes in a row may fail before that is an error.
+	QuietTries int
 	// Follow gets the snapshot after each change of it, and whether all of the
 	// cluster has been read. It must not block, and not keep the snapshot.
 	Follow func(s *store.Snapshot, ch store.Changes, complete bool)
@@ -85,6 +93,7 @@ type Controller struct {
 	stale     map[string]bool   // items that go once the next reload is over
 	live      *applied          // what nginx runs with; nil while it doesn't run
 	dirty     bool              // the result is older than the snapshot
+	since     since             // the changes that are not under way to nginx
 	applying  bool
 	outcome   chan outcome
 	started   time.Time // when nginx was, by us
@@ -119,7 +128,7 @@ func New(o Options) (*Controller, error) {
 		renderer: renderer,
 		outcome:  make(chan outcome, 1),
 	}
-	c.lane = newLane(o.Proxy.Push, o.Observer.Pushed, o.Log)
+	c.lane = newLane(o.Proxy.Push, o.Observer, o.QuietTries, o.Log)
 	return c, nil
 }
 
@@ -176,6 +185,7 @@ func (c *Controller) take() {
 	}
 	if c.result == nil || c.structural(changes) {
 		c.dirty = true
+		c.since.add(changes.Since)
 	} else {
 		c.endpoints(changes)
 		c.statuses(changes)
@@ -185,7 +195,7 @@ func (c *Controller) take() {
 
 // structural says whether changes can mean more than other endpoints.
 func (c *Controller) structural(ch store.Changes) bool {
-	if len(ch.Ingresses) > 0 || len(ch.ConfigMaps) > 0 || len(ch.Secrets) > 0 || ch.Classes || ch.Namespaces || ch.Problems {
+	if len(ch.Ingresses) > 0 || len(ch.ConfigMaps) > 0 || len(ch.Secrets) > 0 || ch.Zone || ch.Classes || ch.Namespaces || ch.Problems {
 		return true
 	}
 	if len(ch.Addresses) > 0 {
@@ -228,7 +238,7 @@ func (c *Controller) endpoints(ch store.Changes) {
 	for key, text := range set {
 		c.items[key] = text
 	}
-	c.lane.send(set, nil)
+	c.lane.send(set, nil, changedAt(ch))
 	c.log.Debug("endpoints changed", "backends", len(set))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,23 +86,42 @@ func (f *fakeProxy) Status(context.Context) (nginx.Status, error)       { return
 func (f *fakeProxy) Exited() <-chan struct{}                            { return f.exited }
 func (f *fakeProxy) Workers() nginx.Processes                           { return nginx.Processes{Count: f.workers} }
 
-type fakeObserver struct{}
+type fakeObserver struct {
+	live  func(string, time.Duration)
+	built func(refused int)
+}
 
 func (fakeObserver) Reloaded(bool, time.Time, time.Duration) {}
 func (fakeObserver) Pushed(int, time.Duration, error)        {}
-func (fakeObserver) Built(*build.Result, int)                {}
-func (fakeObserver) Generation(string)                       {}
+func (f fakeObserver) Built(_ *build.Result, refused int) {
+	if f.built != nil {
+		f.built(refused)
+	}
+}
+func (fakeObserver) Generation(string) {}
+func (f fakeObserver) Live(kind string, took time.Duration) {
+	if f.live != nil {
+		f.live(kind, took)
+	}
+}
 
 type world struct {
 	store      *fakeStore
 	proxy      *fakeProxy
 	controller *Controller
 	problems   []model.Problem
+	refused    int // objects that are put aside
+	mu         sync.Mutex
+	live       []string // changes that nginx has, with how long they took
 }
 
 // run starts a controller over a cluster with one Ingress, a.example.org to
 // Service default/web at 10.0.0.1.
 func run(t *testing.T, test func(w *world)) {
+	runWith(t, func(*Options) {}, test)
+}
+
+func runWith(t *testing.T, change func(*Options), test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{store: &fakeStore{changed: make(chan struct{}, 1), settled: true}, proxy: &fakeProxy{}}
 		s := &w.store.snapshot
@@ -110,12 +130,14 @@ func run(t *testing.T, test func(w *world)) {
 		s.Slices = map[store.Key]map[string]*discoveryv1.EndpointSlice{}
 		w.route("a", "a.example.org")
 		w.endpoint("10.0.0.1")
-		var err error
-		w.controller, err = New(Options{
-			Store: w.store, Proxy: w.proxy, Observer: fakeObserver{}, Log: slog.New(slog.DiscardHandler),
+		o := Options{
+			Store: w.store, Proxy: w.proxy, Observer: fakeObserver{w.note, func(n int) { w.refused = n }}, Log: slog.New(slog.DiscardHandler),
 			Build: build.Options{Classes: build.Classes{WithoutClass: true}}, Environment: template.Environment{},
 			Report: func(_ []*networkingv1.Ingress, p []model.Problem) { w.problems = p },
-		})
+		}
+		change(&o)
+		var err error
+		w.controller, err = New(o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,9 +16,11 @@ import (
 // each item only.
 type lane struct {
 	push    func(ctx context.Context, set map[string]string, del []string) error
-	observe func(items int, took time.Duration, err error)
+	observe Observer
+	quiet   int // failed tries in a row that are no error yet
 	log     *slog.Logger
 	wake    chan struct{}
+	failed  int // tries in a row
 
 	mu      sync.Mutex
 	pending delta
@@ -29,14 +31,16 @@ type lane struct {
 
 // A delta is a change of data items.
 type delta struct {
-	set map[string]string
-	del map[string]bool
+	set   map[string]string
+	del   map[string]bool
+	since since // the changes of objects that are complete with it
 }
 
-func newDelta() delta { return delta{map[string]string{}, map[string]bool{}} }
+func newDelta() delta { return delta{set: map[string]string{}, del: map[string]bool{}} }
 
 // add lays a newer change over d.
-func (d delta) add(set map[string]string, del []string) {
+func (d *delta) add(set map[string]string, del []string, of since) {
+	d.since.add(of)
 	for key, text := range set {
 		d.set[key] = text
 		delete(d.del, key)
@@ -48,7 +52,8 @@ func (d delta) add(set map[string]string, del []string) {
 }
 
 // below lays d over an older change that failed.
-func (d delta) below(older delta) {
+func (d *delta) below(older delta) {
+	d.since.add(older.since)
 	for key, text := range older.set {
 		if _, newer := d.set[key]; !newer && !d.del[key] {
 			d.set[key] = text
@@ -61,15 +66,17 @@ func (d delta) below(older delta) {
 	}
 }
 
-func (d delta) size() int { return len(d.set) + len(d.del) }
+func (d *delta) size() int { return len(d.set) + len(d.del) }
 
-func newLane(push func(context.Context, map[string]string, []string) error, observe func(int, time.Duration, error), log *slog.Logger) *lane {
-	return &lane{push: push, observe: observe, log: log, wake: make(chan struct{}, 1), pending: newDelta()}
+func newLane(push func(context.Context, map[string]string, []string) error, observe Observer, quiet int, log *slog.Logger) *lane {
+	return &lane{push: push, observe: observe, quiet: quiet, log: log, wake: make(chan struct{}, 1), pending: newDelta()}
 }
 
-func (l *lane) send(set map[string]string, del []string) {
+// send hands items on. of are the changes of objects that nginx has once it has
+// these items.
+func (l *lane) send(set map[string]string, del []string, of since) {
 	l.mu.Lock()
-	l.pending.add(set, del)
+	l.pending.add(set, del, of)
 	l.mu.Unlock()
 	l.signal()
 }
@@ -161,7 +168,7 @@ func (l *lane) once(ctx context.Context) bool {
 			keys = append(keys, key)
 		}
 		err = l.push(ctx, d.set, keys)
-		l.observe(d.size(), time.Since(start), err)
+		l.observe.Pushed(d.size(), time.Since(start), err)
 	}
 
 	l.mu.Lock()
@@ -177,6 +184,8 @@ func (l *lane) once(ctx context.Context) bool {
 		l.signal()
 	}
 	if err == nil || epoch != l.epoch {
+		live(l.observe.Live, d.since)
+		l.failed = 0
 		for _, done := range waiting {
 			close(done)
 		}
@@ -184,6 +193,10 @@ func (l *lane) once(ctx context.Context) bool {
 	}
 	l.waiting = append(waiting, l.waiting...)
 	l.pending.below(d)
-	l.log.Error("data could not be pushed to nginx and is tried again", "items", d.size(), "error", err)
+	level := slog.LevelWarn
+	if l.failed++; l.failed > l.quiet {
+		level = slog.LevelError
+	}
+	l.log.Log(ctx, level, "data could not be pushed to nginx and is tried again", "items", d.size(), "tries", l.failed, "error", err)
 	return false
 }

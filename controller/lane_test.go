@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,7 +41,7 @@ func (r *recorder) push(_ context.Context, set map[string]string, del []string) 
 
 func startLane(t *testing.T, r *recorder) *lane {
 	r.items = map[string]string{}
-	l := newLane(r.push, func(int, time.Duration, error) {}, slog.New(slog.DiscardHandler))
+	l := newLane(r.push, fakeObserver{}, 0, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	go l.run(ctx)
@@ -54,9 +53,9 @@ func TestLaneTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{fail: 3}
 		l := startLane(t, r)
-		l.send(map[string]string{"a": "1", "b": "1", "c": "1"}, nil)
+		l.send(map[string]string{"a": "1", "b": "1", "c": "1"}, nil, nil)
 		synctest.Wait()
-		l.send(map[string]string{"a": "2"}, []string{"b"})
+		l.send(map[string]string{"a": "2"}, []string{"b"}, nil)
 		<-l.flushed()
 		if diff := cmp.Diff(map[string]string{"a": "2", "c": "1"}, r.items); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
@@ -69,12 +68,12 @@ func TestLaneMerges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{hold: make(chan struct{})}
 		l := startLane(t, r)
-		l.send(map[string]string{"a": "1"}, nil)
+		l.send(map[string]string{"a": "1"}, nil, nil)
 		synctest.Wait()
 		for _, text := range []string{"2", "3", "4"} {
-			l.send(map[string]string{"a": text}, nil)
+			l.send(map[string]string{"a": text}, nil, nil)
 		}
-		l.send(nil, []string{"b"})
+		l.send(nil, []string{"b"}, nil)
 		close(r.hold)
 		<-l.flushed()
 		if r.items["a"] != "4" || r.calls != 2 {
@@ -88,13 +87,13 @@ func TestLaneDrops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{fail: 1 << 30}
 		l := startLane(t, r)
-		l.send(map[string]string{"a": "1"}, nil)
+		l.send(map[string]string{"a": "1"}, nil, nil)
 		done := l.flushed()
 		synctest.Wait()
 		l.drop()
 		<-done
 		r.fail = 0
-		l.send(map[string]string{"b": "1"}, nil)
+		l.send(map[string]string{"b": "1"}, nil, nil)
 		<-l.flushed()
 		if diff := cmp.Diff(map[string]string{"b": "1"}, r.items); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
@@ -120,18 +119,18 @@ func TestLaneGoesOnWithoutWhatDoesNotFit(t *testing.T) {
 				r.items["big"] = big
 			}
 			return nil
-		}, func(int, time.Duration, error) {}, slog.New(slog.DiscardHandler))
+		}, fakeObserver{}, 0, slog.New(slog.DiscardHandler))
 		r.items = map[string]string{"old": "1"}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go l.run(ctx)
-		l.send(map[string]string{"big": "1", "small": "1"}, nil)
+		l.send(map[string]string{"big": "1", "small": "1"}, nil, nil)
 		<-l.flushed()
 		if diff := cmp.Diff(map[string]string{"old": "1", "small": "1"}, r.items); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		room = true
-		l.send(nil, []string{"old"})
+		l.send(nil, []string{"old"}, nil)
 		synctest.Wait()
 		if diff := cmp.Diff(map[string]string{"big": "1", "small": "1"}, r.items); diff != "" {
 			t.Errorf("after there is room, -want +got:\n%s", diff)

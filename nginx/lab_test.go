@@ -29,9 +29,12 @@ type site struct {
 	dict          string   // size of sallyport_data
 	workers       int
 	metrics       bool
+	rows          int // that a worker counts
+	native        bool
 	reuseport     bool
 	extra         string // directives for the http block
 	locationExtra string
+	inServer      string // more locations
 }
 
 func (s site) conf() []byte {
@@ -55,12 +58,12 @@ func (s site) conf() []byte {
 	metrics := "nil"
 	if s.metrics {
 		w("lua_shared_dict sallyport_requests 20m; log_by_lua_block { sallyport.log() } exit_worker_by_lua_block { sallyport.exit() }")
-		metrics = "{ time = {0.005, 0.01, 0.1, 1}, length = {100, 1000}, size = {10, 100, 1000} }"
+		metrics = fmt.Sprintf("{ rows = %d, time = {0.005, 0.01, 0.1, 1}, length = {100, 1000}, size = {10, 100, 1000}, schema = %s }", s.rows, map[bool]string{true: "3", false: "nil"}[s.native])
 	}
 	w("init_by_lua_block { require(\"sallyport\").init({names = true, dir = %q, unavailable = \"unix:%s\", metrics = %s}) }",
 		s.at.Dir, s.at.Unavailable, metrics)
 	w("init_worker_by_lua_block { sallyport.worker(\"GENERATION\") }")
-	w("map $route $proxy_upstream_name { default \"-\"; }\n%s", s.extra)
+	w("map $route $proxy_upstream_name { default \"-\"; } map $route $proxy_alternative_upstream_name { default \"\"; } map $proxy_alternative_upstream_name $had { default \"\"; }\n%s", s.extra)
 	w("upstream backends { server 0.0.0.1; balancer_by_lua_block { sallyport.balance() } keepalive 320; }")
 	port := ""
 	if s.reuseport {
@@ -76,7 +79,7 @@ func (s site) conf() []byte {
 		w("location /%s/ { set $route %s; add_header X-Name $proxy_upstream_name always; %s proxy_pass http://backends; }",
 			id, id, s.locationExtra)
 	}
-	w("}")
+	w("%s}", s.inServer)
 	uncounted := ""
 	if s.metrics {
 		uncounted = "log_by_lua_block { }"
@@ -126,7 +129,7 @@ func labIn(t *testing.T, dir string) *lab {
 		t.Fatal(err)
 	}
 	l := &lab{n, site{at: n.Paths(), build: build, http: freePort(t), routes: []string{"a", "b"},
-		dict: "8m", workers: 2}, t}
+		dict: "8m", workers: 2, rows: 10000}, t}
 	if os.Geteuid() == 0 {
 		l.user = "nobody nogroup"
 	}

@@ -30,21 +30,28 @@ type Histogram struct {
 	Sum     float64   `json:"sum"`
 	Count   float64   `json:"count"`
 	Buckets []float64 `json:"buckets"`
+	Native  *Native   `json:"native"` // nil: not counted
+}
+
+// A Native has the same values in the buckets of Prometheus's native histograms.
+type Native struct {
+	Schema    int       `json:"schema"`
+	Threshold float64   `json:"threshold"` // up to which a value counts as zero
+	Zero      float64   `json:"zero"`      // how many do
+	Indexes   []int     `json:"indexes"`   // of the buckets that are not empty
+	Counts    []float64 `json:"counts"`    // in them
 }
 
 // Requests returns nginx's counters of finished requests. Those of the last
-// second may be missing, but never go backwards.
-func (f *Folder) Requests(ctx context.Context) ([]Series, error) {
+// second may be missing, but never go backwards. The number is that of requests
+// for which there was no row: the series of the Ingress _folded count them.
+func (f *Folder) Requests(ctx context.Context) ([]Series, float64, error) {
 	var v struct {
 		Series   []Series
 		Overflow float64
 	}
 	if err := f.control.get(ctx, "/requests", &v); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if v.Overflow > 0 {
-		f.log.Warn("requests are missing from the counters: too many routes, methods and statuses",
-			"requests", v.Overflow)
-	}
-	return v.Series, nil
+	return v.Series, v.Overflow, nil
 }

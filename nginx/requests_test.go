@@ -14,7 +14,7 @@ func counted(t *testing.T, l *lab, want float64) map[string]Series {
 	t.Helper()
 	var all map[string]Series
 	err := until(limit(t), func() (bool, error) {
-		list, err := l.Requests(limit(t))
+		list, _, err := l.Requests(limit(t))
 		if err != nil {
 			return false, err
 		}

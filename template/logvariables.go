@@ -29,8 +29,17 @@ func (f *frame) shows(name string) bool {
 	return f.HTTPAccessLog && regexp.MustCompile(`\$(\{`+name+`\}|`+name+`\b)`).MatchString(f.LogFormat)
 }
 
-// Names says whether it shows what a route's backend is called.
-func (f *frame) Names() bool { return f.shows("proxy_upstream_name") }
+// Names says whether it shows what a route's backend, or its canary's, is called.
+func (f *frame) Names() bool {
+	return f.shows("proxy_upstream_name") || f.shows("proxy_alternative_upstream_name")
+}
+
+// NamesUnread says whether Lua sets one of these names that it does not show:
+// metrics go by the canary's.
+func (f *frame) NamesUnread() bool {
+	both := f.shows("proxy_upstream_name") && f.shows("proxy_alternative_upstream_name")
+	return !both && (f.Names() || f.Metrics)
+}
 
 // Shown are those of a route that it shows.
 func (f *frame) Shown() []string {

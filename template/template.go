@@ -57,6 +57,7 @@ type Environment struct {
 	AccessLog   string   // where the access log goes unless the ConfigMap says
 	Resty       string   // extra folder of Lua libraries; "" for Lua's own path
 	Buckets     Buckets
+	CounterRows int // of requests, in each worker
 }
 
 // Buckets are the upper bounds of the metrics' histograms.
@@ -64,15 +65,18 @@ type Buckets struct {
 	Time   []float64 // seconds
 	Length []float64 // bytes, of requests and responses
 	Size   []float64 // bytes, of what was sent
+	Native bool      // there are native histograms too
+	Schema int       // of those: 2 to that power are the buckets between a power of two and the next
 }
 
-// A Renderer renders. It keeps the text of each server from the last call, so
-// that a change costs what changed. It is for one goroutine.
+// A Renderer renders. It keeps the text of each server, and of what is around
+// them, from the last call, so that a change costs what changed. It is for one goroutine.
 type Renderer struct {
 	env      Environment
 	tmpl     *template.Template
 	settings model.Settings // those that servers were rendered with
 	servers  map[string]rendered
+	around   surroundings // of the last call
 	items    items
 }
 
@@ -165,15 +169,13 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 		servers = slices.Insert(slices.Clone(servers), 0, model.Server{})
 	}
 
-	var b bytes.Buffer
-	if err := r.tmpl.ExecuteTemplate(&b, "nginx.conf.tmpl", frame); err != nil {
-		return nil, fmt.Errorf("nginx.conf: %w", err)
+	if !reflect.DeepEqual(*frame, r.around.of) {
+		if err := r.surround(*frame); err != nil {
+			return nil, err
+		}
 	}
-	head, tail, ok := bytes.Cut(b.Bytes(), []byte(serversMark))
-	if !ok {
-		return nil, fmt.Errorf("nginx.conf: the template has no place for servers")
-	}
-	frame.Inherited = inherited(string(head))
+	head, tail := r.around.head, r.around.tail
+	frame.Inherited = r.around.inherited
 	out := bytes.Clone(head)
 	conf := &Conf{lines: []int{1 + bytes.Count(head, []byte("\n"))}}
 	texts := make(map[string]rendered, len(servers))
@@ -193,6 +195,26 @@ func (r *Renderer) conf(s model.Settings, servers []model.Server, keep bool) (*C
 	conf.Bytes = append(out, tail...)
 	conf.Generation = seal(conf.Bytes)
 	return conf, nil
+}
+
+// surroundings are all of nginx.conf but its servers.
+type surroundings struct {
+	of         frame
+	head, tail []byte
+	inherited  []string // frame's
+}
+
+func (r *Renderer) surround(f frame) error {
+	var b bytes.Buffer
+	if err := r.tmpl.ExecuteTemplate(&b, "nginx.conf.tmpl", &f); err != nil {
+		return fmt.Errorf("nginx.conf: %w", err)
+	}
+	head, tail, ok := bytes.Cut(b.Bytes(), []byte(serversMark))
+	if !ok {
+		return fmt.Errorf("nginx.conf: the template has no place for servers")
+	}
+	r.around = surroundings{of: f, head: head, tail: tail, inherited: inherited(string(head))}
+	return nil
 }
 
 // A ServerError says which server can't be rendered.
@@ -290,7 +312,7 @@ func (f *frame) Exports() bool { return f.Traces && f.Spans.Collector != "" }
 // has up to 3 KB.
 func (f *frame) SpanMemory() int { return 1 + f.Spans.Queue*3/1024 }
 
-// Bound is where a port of HTTP or HTTPS is had, as listen takes it.
+// Bound is where a port for clients is had, as listen takes it.
 func (f *frame) Bound(port int) []string {
 	var all []string
 	for _, address := range f.Bind.All() {

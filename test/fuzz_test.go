@@ -98,25 +98,31 @@ type fuzzer struct {
 	snapshots []*store.Snapshot
 	allowed   map[string]int // how often each directive may stand in a block
 	judge     *judge
-	renderer  *template.Renderer
+	builders  []*build.Builder // one for each target, as the controller has one
+	renderers []*template.Renderer
 	known     []*build.Result // of the targets as they are
+	settings  []uint64        // digests of what those have
 	mutator
 }
 
 func newFuzzer(t *testing.T, targets []target, j *judge, seed uint64) *fuzzer {
 	t.Logf("seed %d", seed)
-	renderer, err := template.New(j.environment)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fuzzer{t: t, targets: targets, judge: j, renderer: renderer, mutator: mutator{Rand: rand.New(rand.NewPCG(seed, 1))}}
+	f := &fuzzer{t: t, targets: targets, judge: j, mutator: mutator{Rand: rand.New(rand.NewPCG(seed, 1))}}
 	for i, target := range targets {
+		renderer, err := template.New(j.environment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.renderers = append(f.renderers, renderer)
+		f.builders = append(f.builders, build.New(target.options))
 		s := store.Load(target.dir)
 		f.snapshots = append(f.snapshots, s)
 		for _, key := range sorted(s.Ingresses[target.key].Annotations) {
 			f.values = append(f.values, s.Ingresses[target.key].Annotations[key])
 		}
-		f.known = append(f.known, f.build(i, s.Ingresses[target.key]))
+		known := f.build(i, s.Ingresses[target.key])
+		f.known = append(f.known, known)
+		f.settings = append(f.settings, hashOf(fmt.Sprintf("%+v", known.Config.Settings)))
 	}
 	return f
 }
@@ -143,7 +149,7 @@ func (f *fuzzer) learn() map[string]int {
 }
 
 func (f *fuzzer) note(i int, ing *networkingv1.Ingress) {
-	counts, err := f.skeleton(f.build(i, ing).Config)
+	counts, err := f.skeleton(i, f.build(i, ing).Config, func(model.Server) bool { return true })
 	if err != nil {
 		f.t.Errorf("%s: %v", f.targets[i].example, err)
 	}
@@ -193,7 +199,9 @@ func (f *fuzzer) try(i int, ing *networkingv1.Ingress, what string) {
 	if f.asKnown(i, result) {
 		return // refused, or without effect on nginx.conf
 	}
-	counts, err := f.skeleton(result.Config)
+	counts, err := f.skeleton(i, result.Config, func(s model.Server) bool {
+		return !slices.ContainsFunc(f.known[i].Config.Servers, s.Equal)
+	})
 	if err != nil {
 		f.t.Errorf("%s: %v; %+.200q", f.targets[i].example, err, what)
 		return
@@ -206,7 +214,11 @@ func (f *fuzzer) try(i int, ing *networkingv1.Ingress, what string) {
 			f.t.Errorf("%s: %s stands there %d times, and %d times in any example; %+.200q", f.targets[i].example, path, n, most, what)
 		}
 	}
-	f.judge.add(f.t, result, what)
+	settings := f.settings[i]
+	if !reflect.DeepEqual(result.Config.Settings, f.known[i].Config.Settings) {
+		settings = hashOf(fmt.Sprintf("%+v", result.Config.Settings))
+	}
+	f.judge.add(f.t, result, settings, what)
 }
 
 // snippetDirectives are what directives written by users may be, where the
@@ -229,7 +241,7 @@ func (f *fuzzer) build(i int, ing *networkingv1.Ingress) *build.Result {
 	s := *f.snapshots[i]
 	s.Ingresses = maps.Clone(s.Ingresses)
 	s.Ingresses[f.targets[i].key] = ing
-	return build.New(f.targets[i].options).Build(&s)
+	return f.builders[i].Build(&s)
 }
 
 // asKnown says whether nginx.conf is that of the example as it is.
@@ -238,15 +250,17 @@ func (f *fuzzer) asKnown(i int, r *build.Result) bool {
 	return slices.EqualFunc(r.Config.Servers, known.Servers, model.Server.Equal) && reflect.DeepEqual(r.Config.Settings, known.Settings)
 }
 
-// skeleton counts the directives of the servers.
-func (f *fuzzer) skeleton(c *model.Config) (map[string]int, error) {
-	conf, err := f.renderer.Conf(c)
+// skeleton counts the directives of the servers that are changed.
+func (f *fuzzer) skeleton(i int, c *model.Config, changed func(model.Server) bool) (map[string]int, error) {
+	conf, err := f.renderers[i].Conf(c)
 	if err != nil {
 		return nil, fmt.Errorf("what the build let through can't be rendered: %w", err)
 	}
 	var text strings.Builder
 	for _, server := range c.Servers {
-		text.WriteString(conf.Server(server.Host))
+		if changed(server) {
+			text.WriteString(conf.Server(server.Host))
+		}
 	}
 	parsed, err := parser.NewStringParser("http {\n"+text.String()+"}\n", parser.WithSkipValidDirectivesErr()).Parse()
 	if err != nil {
@@ -322,9 +336,8 @@ const manyBatches = 300
 const fileful = 400
 
 // add takes the servers of a result that were not there before, under names of
-// their own.
-func (j *judge) add(t *testing.T, r *build.Result, what string) {
-	settings := hashOf(fmt.Sprintf("%+v", r.Config.Settings))
+// their own. settings is a digest of the result's.
+func (j *judge) add(t *testing.T, r *build.Result, settings uint64, what string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.batches) > manyBatches {

@@ -17,7 +17,7 @@ type dataPlane interface {
 	controller.Proxy
 	Paths() nginx.Paths
 	Lives() bool
-	Requests(ctx context.Context) ([]nginx.Series, error)
+	Requests(ctx context.Context) (series []nginx.Series, folded float64, err error)
 	Stub(ctx context.Context) (nginx.StubStatus, error)
 	Spans(ctx context.Context, least, most int) (spans []nginx.Span, dropped int, err error)
 	Quit(ctx context.Context) error
@@ -48,6 +48,7 @@ func dataPlaneCommand(ctx context.Context, args []string, _, stderr io.Writer) e
 	}
 	log := newLog(o, stderr)
 	openFiles() // nginx has our limit
+	useBindService(log)
 	n, err := nginx.New(nginx.Options{Binary: o.NginxBinary, Dir: o.WorkDir, Log: log})
 	if err != nil {
 		return err
@@ -56,6 +57,7 @@ func dataPlaneCommand(ctx context.Context, args []string, _, stderr io.Writer) e
 	log.Info("starting the data plane", "version", version, "folder", o.WorkDir)
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	go reapOrphans(work)
 	served := make(chan error, 1)
 	go func() { served <- n.Serve(work, version) }()
 	grace := time.Duration(o.ShutdownGrace) * time.Second

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-ingress/sallyport/controller/annotation"
+	"github.com/sallyport-ingress/sallyport/controller/metrics"
 	"github.com/sallyport-ingress/sallyport/controller/option"
 	"github.com/sallyport-ingress/sallyport/controller/settings"
 )
@@ -31,6 +32,7 @@ func pages() map[string]string {
 	return map[string]string{
 		"controller/annotation/README.md": annotationPage(),
 		"controller/settings/README.md":   settingsPage(),
+		"controller/metrics/README.md":    metricsPage(),
 		"cmd/sallyport/README.md":         flagsPage(),
 	}
 }
@@ -65,7 +67,23 @@ func page(title, intro string, docs []option.Doc, risks bool) string {
 
 func flagsPage() string {
 	var o options
-	return generated + "\n# Flags\n\n```\n" + o.flagSet().FlagUsagesWrapped(110) + "```\n"
+	return generated + "\n# Flags\n\n```\n" + usages(o.flagGroups()) + "```\n"
+}
+
+func metricsPage() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n# Metrics\n\nWhat `/metrics` shows, on the port of `--healthz-port`. Each name starts with `nginx_ingress_controller_`. Each metric also has the labels `controller_namespace`, `controller_class` and `controller_pod`. Those in *italics* are ours; the others have ingress-nginx's names, types and labels, all of its 36. A histogram `x` is shown as `x_bucket`, `x_sum` and `x_count`.\n\nOf Go (`go_`), of the controller's process (`process_`) and of the scrapes themselves (`promhttp_`) there are the usual ones.\n\nAll panels of ingress-nginx's two dashboards have data, but \"Upstream service latency\" of \"Request Handling Performance\": its series are none that ingress-nginx itself still has.\n", generated)
+	for _, g := range metrics.Groups() {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| name | type | labels | unit | what it says |\n|---|---|---|---|---|\n", g.Title, g.Text)
+		for _, m := range g.Metrics {
+			name := "`" + m.Name + "`"
+			if m.Ours {
+				name = "*" + name + "*"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, m.Type, strings.Join(m.Labels, ", "), m.Unit, cell(m.Help))
+		}
+	}
+	return b.String()
 }
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }

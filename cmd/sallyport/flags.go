@@ -25,6 +25,8 @@ type options struct {
 	Manifests, Kubeconfig, APIServer, CertificateAuthority string
 	WatchNamespace, WatchNamespaceSelector                 string
 	Secrets                                                string
+	SyncPeriod                                             time.Duration
+	Topology                                               bool
 
 	// Which Ingresses are ours, and what they may say.
 	IngressClass, ControllerClass, AnnotationsPrefix string
@@ -39,11 +41,16 @@ type options struct {
 	NginxBinary, WorkDir             string
 	ExternalDataPlane                bool
 	HTTPPort, HTTPSPort, DefaultPort int
+	StatusPort                       int
 	HealthzHost, HealthPath          string
 	HealthzPort                      int
 	ShutdownGrace, PostShutdownGrace int
 	SharePorts                       bool
 	HealthzSocket                    string
+	HealthTimeout                    int
+	ReloadRate                       float32 // a second; 0: as many as there are
+	PushRetries                      int
+	Syslog                           string // where the controller takes log lines
 
 	// Status, Events, election.
 	PublishAddress                                 string
@@ -58,26 +65,16 @@ type options struct {
 
 	// Metrics and logs.
 	Metrics, MetricsPerHost, MetricsPerUndefinedHost bool
+	StatusClasses                                    bool
+	ExcludedMetrics                                  []string
+	CounterRows                                      int
+	BucketFactor                                     float64
+	MaxBuckets                                       uint32
 	TimeBuckets, LengthBuckets, SizeBuckets          []float64
+	Profiler                                         profiler
 	LogFormat                                        string
 	Verbosity                                        int
 	Version                                          bool
-}
-
-// flagSet declares the flags, in groups, under ingress-nginx's names where it
-// has one.
-func (o *options) flagSet() *pflag.FlagSet {
-	f := pflag.NewFlagSet("sallyport", pflag.ContinueOnError)
-	f.SortFlags = false
-	o.sourceFlags(f)
-	o.ingressFlags(f)
-	o.nginxFlags(f)
-	o.Geo.flags(f)
-	o.statusFlags(f)
-	o.Webhook.flags(f)
-	o.metricsFlags(f)
-	ignoredFlags(f)
-	return f
 }
 
 func (o *options) sourceFlags(f *pflag.FlagSet) {
@@ -89,6 +86,8 @@ func (o *options) sourceFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.WatchNamespaceSelector, "watch-namespace-selector", "", "read Ingresses only of namespaces with these labels")
 	f.StringVar(&o.Secrets, "secrets", "watch", "how the Secrets that are referred to are read, each by its name: watch, which takes the verbs list and watch and sees a change at once; or get, which takes that verb alone, "+
 		"and sees one that is awaited within 2 seconds and a change within 10, as long as they are 1,600 at most")
+	f.DurationVar(&o.SyncPeriod, "sync-period", 0, "how often to go through all objects that were read once more, though watches tell of each change; 0 for never")
+	f.BoolVar(&o.Topology, "enable-topology-aware-routing", false, "of a Service whose EndpointSlices have hints, use the endpoints for the zone of the pod's node; reads the pod and the node")
 }
 
 func (o *options) ingressFlags(f *pflag.FlagSet) {
@@ -120,6 +119,12 @@ func (o *options) nginxFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.HealthzSocket, "healthz-socket", "", "path of a unix socket that answers /healthz as well, for `sallyport healthy`: the probe of one of two that share ports")
 	f.BoolVar(&o.SharePorts, "share-ports", false, "let another controller of the same user that has this flag listen on the same ports, as an old pod and its successor on the host network")
 	f.StringVar(&o.HealthPath, "health-check-path", "/healthz", "path that tells whether nginx serves")
+	f.IntVar(&o.HealthTimeout, "health-check-timeout", 4, "seconds that nginx may take to say that it serves, less than a probe's own")
+	f.IntVar(&o.StatusPort, "status-port", 0, "port at 127.0.0.1 where nginx answers /nginx_status, /healthz and /is-dynamic-lb-initialized; 0 for none, as nginx's status is on a unix socket too")
+	f.Float32Var(&o.ReloadRate, "sync-rate-limit", 0, "most reloads of nginx in a second, such as 0.3; 0 for no limit. Endpoints, certificates and what else is data never wait")
+	f.IntVar(&o.PushRetries, "dynamic-configuration-retries", 15, "how often data that nginx did not take is tried again before the log calls it an error; it is tried on")
+	f.IntVar(&o.PostShutdownGrace, "post-shutdown-grace-period", 0, "seconds between the end of nginx, after its last request, and the controller's")
+	f.StringVar(&o.Syslog, "internal-logger-address", "", "address and UDP port, such as 127.0.0.1:11514, where lines come in by syslog that go to standard output; for the ConfigMap's syslog-host and syslog-port")
 	f.IntVar(&o.ShutdownGrace, "shutdown-grace-period", 0, "seconds to go on serving after SIGTERM, not ready, before nginx is told to quit")
 }
 
@@ -140,9 +145,14 @@ func (o *options) metricsFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.Metrics, "enable-metrics", false, "count requests in nginx")
 	f.BoolVar(&o.MetricsPerHost, "metrics-per-host", true, "give request metrics a host label")
 	f.BoolVar(&o.MetricsPerUndefinedHost, "metrics-per-undefined-host", false, "count requests for hosts that no Ingress names")
+	f.BoolVar(&o.StatusClasses, "report-status-classes", false, "give request metrics the class of a status, as 2xx, not the status")
+	f.StringSliceVar(&o.ExcludedMetrics, "exclude-socket-metrics", nil, "request metrics not to show, with or without nginx_ingress_controller_ before the name")
+	f.IntVar(&o.CounterRows, "monitor-max-batch-size", 10000, "series of requests that one of nginx's workers counts; what comes beyond is counted as the Ingress _folded")
 	f.Float64SliceVar(&o.TimeBuckets, "time-buckets", metrics.DefaultTimeBuckets(), "bounds of the histograms of durations, in seconds")
 	f.Float64SliceVar(&o.LengthBuckets, "length-buckets", metrics.DefaultLengthBuckets(), "bounds of the histograms of request and response sizes, in bytes")
 	f.Float64SliceVar(&o.SizeBuckets, "size-buckets", metrics.DefaultSizeBuckets(), "bounds of the histogram of bytes sent")
+	f.Float64Var(&o.BucketFactor, "bucket-factor", 0, "by how much buckets of native histograms of requests may grow, such as 1.1; 1.09 is the least. Up to 1 there are none. A series takes 10 kB more")
+	f.Uint32Var(&o.MaxBuckets, "max-buckets", 100, "most buckets of a native histogram: one with more is shown with coarser ones; 0 for no limit")
 	f.StringVar(&o.LogFormat, "log-format", "text", "format of the controller's log: text or json")
 	f.IntVarP(&o.Verbosity, "v", "v", 2, "detail of the controller's log; from 3 on, debug")
 	f.BoolVar(&o.Version, "version", false, "print the version and exit")
@@ -151,9 +161,10 @@ func (o *options) metricsFlags(f *pflag.FlagSet) {
 // parse reads the command line and checks what can be checked without a
 // cluster.
 func (o *options) parse(args []string, stderr io.Writer) (*pflag.FlagSet, error) {
-	f := o.flagSet()
+	groups := o.flagGroups()
+	f := joined(groups)
 	f.Usage = func() {
-		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport render|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", f.FlagUsagesWrapped(110))
+		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport render|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", usages(groups))
 	}
 	if err := f.Parse(args); err != nil {
 		return f, &usageError{err}
@@ -170,11 +181,26 @@ func (o *options) check() error {
 			return usagef("--%s %d is not a port", name, port)
 		}
 	}
+	if o.StatusPort < 0 || o.StatusPort > 65535 {
+		return usagef("--status-port %d is not a port", o.StatusPort)
+	}
 	if o.DefaultPort < 0 || o.DefaultPort > 65535 {
 		return usagef("--default-server-port %d is not a port", o.DefaultPort)
 	}
+	if err := o.pace(); err != nil {
+		return err
+	}
 	if err := o.distinctPorts(); err != nil {
 		return err
+	}
+	if err := o.Profiler.check(); err != nil {
+		return err
+	}
+	if o.HealthTimeout < 1 {
+		return usagef("--health-check-timeout %d is less than a second", o.HealthTimeout)
+	}
+	if name := metrics.NoRequestMetric(o.ExcludedMetrics); name != "" {
+		return usagef("--exclude-socket-metrics: %q is no metric of requests", name)
 	}
 	if err := o.Webhook.check(); err != nil {
 		return err
@@ -226,8 +252,8 @@ func (o *options) check() error {
 
 // distinctPorts refuses a port that is given to two listeners.
 func (o *options) distinctPorts() error {
-	names := []string{"http-port", "https-port", "default-server-port", "healthz-port"}
-	ports := []int{o.HTTPPort, o.HTTPSPort, o.DefaultPort, o.HealthzPort}
+	names := []string{"http-port", "https-port", "default-server-port", "healthz-port", "status-port"}
+	ports := []int{o.HTTPPort, o.HTTPSPort, o.DefaultPort, o.HealthzPort, o.StatusPort}
 	for i, port := range ports {
 		if j := slices.Index(ports, port); j < i && port != 0 {
 			return usagef("--%s and --%s are both %d", names[j], names[i], port)
@@ -275,6 +301,7 @@ func (o *options) buildOptions() build.Options {
 		Metrics:            o.Metrics,
 	}
 	b.Listen.HTTPPort, b.Listen.HTTPSPort, b.Listen.DefaultPort = o.HTTPPort, o.HTTPSPort, o.DefaultPort
+	b.Listen.StatusPort = o.StatusPort
 	if o.WatchNamespaceSelector != "" {
 		b.NamespaceSelector, _ = labels.Parse(o.WatchNamespaceSelector)
 	}

@@ -17,10 +17,6 @@ type health struct {
 	draining atomic.Bool
 }
 
-// answerTimeout is how long nginx may take to say that it serves: less than
-// the ten seconds after which probes commonly give up.
-const answerTimeout = 4 * time.Second
-
 // listenHealth listens at once, so that a port that is taken is an error of
 // the start.
 func listenHealth(o options, serves func(context.Context) error, metrics http.Handler, log *slog.Logger) (*health, error) {
@@ -44,7 +40,7 @@ func listenHealth(o options, serves func(context.Context) error, metrics http.Ha
 			http.Error(w, "shutting down", http.StatusInternalServerError)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), time.Duration(o.HealthTimeout)*time.Second)
 		defer cancel()
 		if err := serves(ctx); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -2,48 +2,38 @@ package main
 
 import (
 	"log/slog"
-	"time"
+	"maps"
+	"slices"
 
 	"github.com/spf13/pflag"
 )
 
+// always are flags of ingress-nginx that ask for what is so in any case: what
+// they would turn off stays.
+var always = map[string]string{
+	"deep-inspect":                 "every text is checked before it can reach nginx.conf",
+	"disable-full-test":            "a change is judged with those that share its hosts, and never by nginx",
+	"enable-annotation-validation": "annotations are always checked, and one that is wrong is never in force",
+}
+
 // ignored are flags of ingress-nginx that are taken and do nothing, with the
 // reason that is logged where one is given.
 var ignored = map[string]string{
-	"bucket-factor":                 "native histograms are not written",
-	"deep-inspect":                  "every text is checked before it can reach nginx.conf",
-	"disable-full-test":             "a change is judged without nginx",
-	"dynamic-configuration-retries": "pushes are acknowledged and tried again until they arrive",
-	"enable-annotation-validation":  "annotations are always checked, and one that is wrong is never in force",
-	"enable-ssl-chain-completion":   "chains are served as the Secret has them",
-	"enable-topology-aware-routing": "topology is not supported by this version",
-	"exclude-socket-metrics":        "metrics are not sent over a socket",
-	"health-check-timeout":          "health is known without asking nginx",
-	"internal-logger-address":       "nginx logs to standard error",
-	"max-buckets":                   "native histograms are not written",
-	"monitor-max-batch-size":        "metrics are not sent in batches",
-	"post-shutdown-grace-period":    "the controller ends when nginx has finished its last request",
-	"profiler-address":              "profiling is not supported by this version",
-	"profiler-port":                 "profiling is not supported by this version",
-	"profiling":                     "profiling is not supported by this version",
-	"report-status-classes":         "statuses are counted one by one",
-	"ssl-passthrough-proxy-port":    "passed connections take a unix socket, not a port",
-	"status-port":                   "nginx's status is on a unix socket",
-	"stream-port":                   "stream backends need no port",
-	"sync-period":                   "watches need no resync",
-	"sync-rate-limit":               "the first change is applied at once and later ones together",
-	"add_dir_header":                "the log goes to standard error, as --log-format says",
-	"alsologtostderr":               "the log goes to standard error, as --log-format says",
-	"log_backtrace_at":              "the log goes to standard error, as --log-format says",
-	"log_dir":                       "the log goes to standard error, as --log-format says",
-	"log_file":                      "the log goes to standard error, as --log-format says",
-	"log_file_max_size":             "the log goes to standard error, as --log-format says",
-	"logtostderr":                   "the log goes to standard error, as --log-format says",
-	"one_output":                    "the log goes to standard error, as --log-format says",
-	"skip_headers":                  "the log goes to standard error, as --log-format says",
-	"skip_log_headers":              "the log goes to standard error, as --log-format says",
-	"stderrthreshold":               "the log goes to standard error, as --log-format says",
-	"vmodule":                       "the log goes to standard error, as --log-format says",
+	"enable-ssl-chain-completion": "chains are served as the Secret has them",
+	"ssl-passthrough-proxy-port":  "passed connections take a unix socket, not a port",
+	"stream-port":                 "stream backends need no port",
+	"add_dir_header":              "the log goes to standard error, as --log-format says",
+	"alsologtostderr":             "the log goes to standard error, as --log-format says",
+	"log_backtrace_at":            "the log goes to standard error, as --log-format says",
+	"log_dir":                     "the log goes to standard error, as --log-format says",
+	"log_file":                    "the log goes to standard error, as --log-format says",
+	"log_file_max_size":           "the log goes to standard error, as --log-format says",
+	"logtostderr":                 "the log goes to standard error, as --log-format says",
+	"one_output":                  "the log goes to standard error, as --log-format says",
+	"skip_headers":                "the log goes to standard error, as --log-format says",
+	"skip_log_headers":            "the log goes to standard error, as --log-format says",
+	"stderrthreshold":             "the log goes to standard error, as --log-format says",
+	"vmodule":                     "the log goes to standard error, as --log-format says",
 }
 
 // ignoredFlags declares them with their types, so that a command line written
@@ -64,18 +54,11 @@ func ignoredFlags(f *pflag.FlagSet) {
 			f.Bool(n, false, "taken and ignored: "+ignored[n])
 		}
 	}
-	span := func(names ...string) {
-		for _, n := range names {
-			f.Duration(n, time.Duration(0), "taken and ignored: "+ignored[n])
-		}
+	number("ssl-passthrough-proxy-port", "stream-port")
+	toggle("enable-ssl-chain-completion")
+	for _, name := range slices.Sorted(maps.Keys(always)) {
+		f.Bool(name, true, "taken, and always as if true: "+always[name])
 	}
-	text("exclude-socket-metrics", "internal-logger-address", "profiler-address")
-	number("bucket-factor", "dynamic-configuration-retries", "health-check-timeout", "max-buckets",
-		"monitor-max-batch-size", "post-shutdown-grace-period", "profiler-port", "ssl-passthrough-proxy-port", "status-port", "stream-port", "sync-rate-limit")
-	f.Bool("enable-annotation-validation", true, "taken, and always as if true: "+ignored["enable-annotation-validation"])
-	toggle("deep-inspect", "disable-full-test", "enable-ssl-chain-completion",
-		"enable-topology-aware-routing", "profiling", "report-status-classes")
-	span("sync-period")
 	// klog's, which ingress-nginx took as well.
 	text("log_backtrace_at", "log_dir", "log_file", "vmodule")
 	number("log_file_max_size")
@@ -87,7 +70,11 @@ func ignoredFlags(f *pflag.FlagSet) {
 // unless what it asks for is so anyway.
 func tellIgnored(f *pflag.FlagSet, log *slog.Logger) {
 	f.Visit(func(flag *pflag.Flag) {
-		if reason, ok := ignored[flag.Name]; ok && flag.Value.String() != flag.DefValue {
+		reason, ok := ignored[flag.Name]
+		if !ok {
+			reason, ok = always[flag.Name]
+		}
+		if ok && flag.Value.String() != flag.DefValue {
 			log.Warn("flag has no effect", "flag", "--"+flag.Name, "because", reason)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"syscall"
 
+	"github.com/sallyport-ingress/sallyport/controller/metrics"
 	"github.com/sallyport-ingress/sallyport/nginx"
 	"github.com/sallyport-ingress/sallyport/template"
 )
@@ -54,7 +55,7 @@ func environment(o options, b nginx.Build, rules nginx.Rules, p nginx.Paths) tem
 	e.Version = b.Version
 	e.OpenFiles = openFiles()
 	e.AccessLog = accessLog(p)
-	e.Buckets = template.Buckets{Time: o.TimeBuckets, Length: o.LengthBuckets, Size: o.SizeBuckets}
+	o.counting(&e)
 	for _, name := range []string{"ndk", "lua"} {
 		if path := b.Modules[name]; path != "" {
 			e.Modules = append(e.Modules, path)
@@ -67,6 +68,13 @@ func environment(o options, b nginx.Build, rules nginx.Rules, p nginx.Paths) tem
 		e.User = workerUser()
 	}
 	return e
+}
+
+// counting says how requests are counted.
+func (o *options) counting(e *template.Environment) {
+	e.CounterRows = o.CounterRows
+	e.Buckets = template.Buckets{Time: o.TimeBuckets, Length: o.LengthBuckets, Size: o.SizeBuckets}
+	e.Buckets.Native, e.Buckets.Schema = o.BucketFactor > 1, metrics.Schema(o.BucketFactor)
 }
 
 // rules finds what ModSecurity's packages have, and puts the recommended

@@ -24,6 +24,9 @@ func (o *options) metrics(proxy dataPlane) *metrics.Metrics {
 		Requests:         o.Metrics,
 		PerHost:          o.MetricsPerHost,
 		PerUndefinedHost: o.MetricsPerUndefinedHost,
+		StatusClasses:    o.StatusClasses,
+		Excluded:         o.ExcludedMetrics,
+		MaxBuckets:       int(o.MaxBuckets),
 		Buckets:          metrics.Buckets{Time: o.TimeBuckets, Length: o.LengthBuckets, Size: o.SizeBuckets},
 	})
 }

@@ -80,7 +80,7 @@ func (o *options) taken(proxy dataPlane) func(number int, udp bool) string {
 		if ours.has(p) {
 			return ""
 		}
-		if err := p.free(o.listening()); err != nil {
+		if err := o.free(p); err != nil {
 			return err.Error()
 		}
 		return ""
@@ -100,24 +100,40 @@ func absent(address string) string {
 // claimPorts says where nginx will listen, and finds out now whether it can:
 // unless it does already.
 func (o *options) claimPorts(proxy dataPlane, log *slog.Logger) (model.Listen, error) {
-	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, IPv6: hasIPv6()}
+	listen := model.Listen{HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort, DefaultPort: o.DefaultPort, StatusPort: o.StatusPort, IPv6: hasIPv6()}
 	ours := &had{proxy: proxy}
 	for name, number := range map[string]int{"http-port": o.HTTPPort, "https-port": o.HTTPSPort} {
 		p := port{number: number}
 		if ours.has(p) {
 			continue // an nginx to adopt, or workers of one that died with this folder
 		}
-		if err := p.free(o.listening()); err != nil {
+		if err := o.free(p); err != nil {
 			return listen, fmt.Errorf("--%s: %w", name, err)
 		}
 	}
-	if p := (port{number: listen.DefaultPort}); p.number != 0 && !ours.has(p) {
+	if p := (port{number: listen.StatusPort}); p.number != 0 && !ours.has(p) {
 		if err := p.free(o.listening()); err != nil {
+			log.Warn("nginx's status has no port", "flag", "--status-port", "because", err)
+			listen.StatusPort = 0
+		}
+	}
+	if p := (port{number: listen.DefaultPort}); p.number != 0 && !ours.has(p) {
+		if err := o.free(p); err != nil {
 			log.Warn("the built-in 404 has no port of its own", "flag", "--default-server-port", "because", err)
 			listen.DefaultPort = 0
 		}
 	}
 	return listen, nil
+}
+
+// free says why nginx can't have a port now. Where nginx is another container's,
+// that this one may not have it says nothing of that one.
+func (o *options) free(p port) error {
+	err := p.free(o.listening())
+	if o.ExternalDataPlane && errors.Is(err, syscall.EACCES) {
+		return nil
+	}
+	return err
 }
 
 // free says why a port can't be had now.

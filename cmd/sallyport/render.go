@@ -40,7 +40,9 @@ func render(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	b.ModSecurity, b.CoreRules = true, true
 	b.Listen.IPv6 = true
 	result := build.New(b).Build(store.Load(f.Args()...))
-	renderer, err := template.New(renderEnvironment())
+	e := renderEnvironment()
+	o.counting(&e)
+	renderer, err := template.New(e)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ func controllerCommand(ctx context.Context, args []string, stdout, stderr io.Wri
 	log := newLog(o, stderr)
 	tellIgnored(flags, log)
 	klog.SetSlogLogger(log) // what client-go says goes where we say it
+	useBindService(log)
 	return run(ctx, o, log)
 }
 
@@ -129,6 +130,8 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		Observer:    &observer{Metrics: counters, spans: exporter},
 		Log:         log,
 		Report:      report,
+		ReloadPause: o.reloadPause(),
+		QuietTries:  o.PushRetries,
 		Follow:      follow,
 	})
 	if err != nil {
@@ -146,6 +149,8 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 	defer health.close()
+	defer o.Profiler.start(log)()
+	defer o.takeLogs(os.Stdout, log)()
 	log.Info("starting", "version", version, "nginx", build.VersionText, "http", o.HTTPPort, "https", o.HTTPSPort,
 		"healthz", o.HealthzPort, "folder", proxy.Paths().Dir)
 
@@ -153,8 +158,12 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	tasks := newTasks()
+	tasks.start("reaping orphans", func() error { reapOrphans(work); return nil })
 	tasks.start("reading objects", func() error { return objects.Run(work) })
 	tasks.start("exporting spans", func() error { return exporter.Run(work) })
+	if o.Topology {
+		tasks.start("learning the node's zone", func() error { learnZone(work, client, objects.SetZone, log); return nil })
+	}
 	tasks.start("the controller", func() error { return loop.Run(work) })
 	if buildOptions.GeoIP.Module {
 		tasks.start("watching databases of addresses", func() error { return geoip.Watch(work, o.Geo.source(proxy.Paths()), tellGeo(log)) })
@@ -182,7 +191,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	}
 	stop()
 	tasks.wait()
-	return errors.Join(failed, quit(proxy, log))
+	failed = errors.Join(failed, quit(proxy, log))
+	<-time.After(time.Duration(o.PostShutdownGrace) * time.Second)
+	return failed
 }
 
 // quitTimeout is how long nginx may take to finish its requests; its own
@@ -209,6 +220,7 @@ func (o *options) store(client kubernetes.Interface, log *slog.Logger) *store.St
 		Namespace:         o.WatchNamespace,
 		NamespaceSelector: o.buildOptions().NamespaceSelector,
 		GetSecrets:        o.Secrets == "get",
+		Resync:            o.SyncPeriod,
 		Log:               log,
 	})
 }

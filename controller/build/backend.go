@@ -81,8 +81,8 @@ func (t *task) missing(ref BackendRef) string {
 		if t.o.DisableExternal {
 			return fmt.Sprintf("Service %s is of type ExternalName, which --disable-svc-external-name forbids", ref.Service)
 		}
-		if a := t.s.Addresses[service.Spec.ExternalName]; a.Err != "" {
-			return fmt.Sprintf("Service %s: %s", ref.Service, a.Err)
+		if _, why := t.addresses(t.s, service.Spec.ExternalName); why != "" {
+			return fmt.Sprintf("Service %s: %s", ref.Service, why)
 		}
 	}
 	return ""
@@ -137,7 +137,9 @@ func portFor(service *corev1.Service, want networkingv1.ServiceBackendPort, prot
 }
 
 // Backend is what serves behind ref now. This is all of the endpoint lane: it
-// looks at the Service and its slices and at nothing else.
+// looks at the Service and its slices and at nothing else. Hints of zones count,
+// as they do for kube-proxy, where all endpoints that serve have them, and one
+// is for our zone.
 func (b *Builder) Backend(s *store.Snapshot, ref BackendRef) model.Backend {
 	service := s.Services[ref.Service]
 	if service == nil {
@@ -153,7 +155,8 @@ func (b *Builder) Backend(s *store.Snapshot, ref BackendRef) model.Backend {
 	if ref.Cluster {
 		return backendOf(clusterAddresses(service, port))
 	}
-	var ready, draining []netip.AddrPort
+	var ready, draining, near []netip.AddrPort
+	hinted := s.Zone != ""
 	for _, slice := range s.Slices[ref.Service] {
 		if slice.AddressType == discoveryv1.AddressTypeFQDN {
 			continue
@@ -166,13 +169,20 @@ func (b *Builder) Backend(s *store.Snapshot, ref BackendRef) model.Backend {
 			switch serving, last := conditions(e.Conditions); {
 			case serving:
 				ready = appendAddresses(ready, e.Addresses, number)
+				hinted = hinted && e.Hints != nil && len(e.Hints.ForZones) > 0
+				if hinted && slices.Contains(e.Hints.ForZones, discoveryv1.ForZone{Name: s.Zone}) {
+					near = appendAddresses(near, e.Addresses, number)
+				}
 			case last:
 				draining = appendAddresses(draining, e.Addresses, number)
 			}
 		}
 	}
-	if len(ready) == 0 {
-		ready = draining
+	switch {
+	case hinted && len(near) > 0:
+		return backendOf(near)
+	case len(ready) == 0:
+		return backendOf(draining)
 	}
 	return backendOf(ready)
 }
@@ -240,12 +250,30 @@ func (b *Builder) external(s *store.Snapshot, service *corev1.Service, port core
 		return model.Backend{}
 	}
 	var list []netip.AddrPort
-	for _, a := range s.Addresses[service.Spec.ExternalName].Addresses {
+	addresses, _ := b.addresses(s, service.Spec.ExternalName)
+	for _, a := range addresses {
 		if b.o.AllowLoopback || !internal(a) {
 			list = append(list, netip.AddrPortFrom(a, uint16(number)))
 		}
 	}
 	return backendOf(list)
+}
+
+// addresses are those that the DNS has of a name, or why there are none.
+func (b *Builder) addresses(s *store.Snapshot, name string) (all []netip.Addr, why string) {
+	found := s.Addresses[name]
+	if !b.settings.settings.NoIPv6Names {
+		return found.Addresses, found.Err
+	}
+	for _, a := range found.Addresses {
+		if a.Unmap().Is4() {
+			all = append(all, a)
+		}
+	}
+	if why = found.Err; why == "" && len(found.Addresses) > 0 && len(all) == 0 {
+		why = fmt.Sprintf("%s has IPv6 addresses only, and disable-ipv6-dns is true", name)
+	}
+	return all, why
 }
 
 // metadata are addresses of clouds' metadata that are not link-local.

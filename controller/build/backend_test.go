@@ -2,6 +2,7 @@ package build
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -132,4 +133,47 @@ func addresses(b model.Backend) []string {
 		list = append(list, e.Address.String())
 	}
 	return list
+}
+
+// Hints of zones count where each endpoint that serves has them and one is for
+// our zone.
+func TestHintsOfZones(t *testing.T) {
+	in := func(address, conditions string, zones ...string) discoveryv1.Endpoint {
+		e := endpoint(address, conditions)
+		for _, z := range zones {
+			if e.Hints == nil {
+				e.Hints = &discoveryv1.EndpointHints{}
+			}
+			e.Hints.ForZones = append(e.Hints.ForZones, discoveryv1.ForZone{Name: z})
+		}
+		return e
+	}
+	all := []discoveryv1.Endpoint{in("10.0.0.1", "r", "a"), in("10.0.0.2", "r", "b"), in("10.0.0.3", "r", "b", "a"), in("10.0.0.4", "Rst", "a")}
+	for _, c := range []struct {
+		name, zone string
+		endpoints  []discoveryv1.Endpoint
+		want       string
+	}{
+		{"no zone", "", all, "10.0.0.1 10.0.0.2 10.0.0.3"},
+		{"ours", "a", all, "10.0.0.1 10.0.0.3"},
+		{"another", "b", all, "10.0.0.2 10.0.0.3"},
+		{"for nobody in ours", "c", all, "10.0.0.1 10.0.0.2 10.0.0.3"},
+		{"one without a hint", "a", append(all[:3:3], in("10.0.0.5", "r")), "10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.5"},
+		{"one that does not serve is without", "a", append(all[:3:3], in("10.0.0.5", "R")), "10.0.0.1 10.0.0.3"},
+		{"only those that end", "a", []discoveryv1.Endpoint{in("10.0.0.4", "Rst", "a"), in("10.0.0.6", "Rst", "b")}, "10.0.0.4 10.0.0.6"},
+	} {
+		s := &store.Snapshot{
+			Zone:     c.zone,
+			Services: map[store.Key]*corev1.Service{web: service(nil, corev1.ServicePort{Port: 80})},
+			Slices:   map[store.Key]map[string]*discoveryv1.EndpointSlice{web: {"s": slice(8080, "", c.endpoints...)}},
+		}
+		ref := BackendRef{Service: web, Port: networkingv1.ServiceBackendPort{Number: 80}}
+		var got []string
+		for _, e := range New(Options{}).Backend(s, ref).Endpoints {
+			got = append(got, e.Address.Addr().String())
+		}
+		if diff := cmp.Diff(strings.Fields(c.want), got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", c.name, diff)
+		}
+	}
 }

@@ -44,7 +44,8 @@ type claim struct {
 	values  annotation.Values
 	path    string // as the Ingress has it
 	backend BackendRef
-	answer  int // where not 0, the status that is answered instead
+	answer  int  // where not 0, the status that is answered instead
+	status  bool // nginx's own counters, for those who may have them
 	// derived claims come from a path that means more than one slot; they
 	// give way to a path that means just the one.
 	derived bool

@@ -33,14 +33,14 @@ func (t *task) syslog(object model.Object) {
 	address, err := netip.ParseAddr(s.SyslogHost)
 	if err != nil {
 		t.result.Wanted.Names = append(t.result.Wanted.Names, s.SyslogHost)
-		found := t.s.Addresses[s.SyslogHost]
-		if found.Err != "" {
-			t.problem(object, "data.syslog-host", found.Err+"; logs go where they go without syslog")
+		found, why := t.addresses(t.s, s.SyslogHost)
+		if why != "" {
+			t.problem(object, "data.syslog-host", why+"; logs go where they go without syslog")
 		}
-		if len(found.Addresses) == 0 {
+		if len(found) == 0 {
 			return
 		}
-		address = found.Addresses[0]
+		address = found[0]
 	}
 	s.Syslog = net.JoinHostPort(address.WithZone("").String(), strconv.Itoa(s.SyslogPort))
 }

@@ -50,11 +50,11 @@ func (t *task) resolve(host string) ([]netip.Addr, string) {
 		all = []netip.Addr{a}
 	} else {
 		t.result.Wanted.Names = append(t.result.Wanted.Names, host)
-		found := t.s.Addresses[host]
-		if found.Err != "" {
-			return nil, found.Err
+		found, why := t.addresses(t.s, host)
+		if why != "" {
+			return nil, why
 		}
-		all = found.Addresses
+		all = found
 	}
 	var list []netip.Addr
 	for _, a := range all {

@@ -25,6 +25,7 @@ func (t *task) servers() {
 		t.result.Owners[name] = h.owners
 		if name == "" {
 			h.claim(slot{model.MatchExact, "/healthz"}, &claim{path: "/healthz", answer: 200, derived: true})
+			t.status(h)
 		}
 		h.claim(slot{model.MatchPrefix, "/"}, h.rest(fallback))
 		if t.o.StrictPaths {
@@ -41,6 +42,13 @@ func (t *task) servers() {
 		t.result.Config.Servers = append(t.result.Config.Servers, server)
 	}
 	t.opened()
+}
+
+// status is the claim for nginx's own counters, where anybody may have them.
+func (t *task) status(h *host) {
+	if t.result.Config.Settings.Status != "" {
+		h.claim(slot{model.MatchExact, "/nginx_status"}, &claim{path: "/nginx_status", answer: 403, status: true, derived: true})
+	}
 }
 
 // rest is the claim for what no path takes.
@@ -116,6 +124,9 @@ func (t *task) location(h *host, s slot, c *claim) model.Location {
 	}
 	if location.RedirectHTTPS == 0 {
 		location.KeepTrailingSlash = false
+	}
+	if c.status {
+		location.Status, location.RedirectHTTPS, location.KeepTrailingSlash = t.result.Config.Settings.Status, 0, false
 	}
 	if c.answer != 0 {
 		return location

@@ -15,7 +15,7 @@ func (t *task) firstClaim(p streamPort, who string, taken map[streamPort]string)
 		port int
 		name string
 	}{
-		{l.HTTPPort, "HTTP"}, {l.HTTPSPort, "HTTPS"}, {l.DefaultPort, "the default server"},
+		{l.HTTPPort, "HTTP"}, {l.HTTPSPort, "HTTPS"}, {l.DefaultPort, "the default server"}, {l.StatusPort, "nginx's status"},
 		{t.o.HealthPort, "/healthz"}, {t.o.WebhookPort, "the admission webhook"},
 	} {
 		if own.port == p.number && !p.udp && own.port != 0 {

@@ -20,18 +20,15 @@ type admission struct {
 	names            map[[2]string]bool // that it has counted under
 }
 
-func (m *Metrics) ofAdmission(labels prometheus.Labels) {
-	gauge := func(name, help string) prometheus.Gauge {
-		return m.gauge(prometheus.GaugeOpts{Namespace: prefix, Name: name, Help: help, ConstLabels: labels})
-	}
+func (m *Metrics) ofAdmission() {
 	m.admission.names = map[[2]string]bool{}
-	m.admission.tested = gauge("admission_tested_ingresses", "Ingresses that were built to judge the last one: itself and those that share its hosts.")
-	m.admission.testing = gauge("admission_tested_duration", "How long that took, in seconds.")
-	m.admission.rendered = gauge("admission_render_ingresses", "Ingresses that were rendered to judge the last one.")
-	m.admission.render = gauge("admission_render_duration", "How long that took, in seconds.")
-	m.admission.size = gauge("admission_config_size", "Size in bytes of the nginx.conf that was rendered to judge the last one: that of its hosts alone.")
-	m.admission.roundtrip = gauge("admission_roundtrip_duration", "How long the last question of the API server took to answer, in seconds.")
-	m.admission.listening = gauge("admission_listening", "Whether the admission webhook has its port: 1, or 0.")
+	m.admission.tested = m.gauge("admission_tested_ingresses")
+	m.admission.testing = m.gauge("admission_tested_duration")
+	m.admission.rendered = m.gauge("admission_render_ingresses")
+	m.admission.render = m.gauge("admission_render_duration")
+	m.admission.size = m.gauge("admission_config_size")
+	m.admission.roundtrip = m.gauge("admission_roundtrip_duration")
+	m.admission.listening = m.gauge("admission_listening")
 }
 
 // An Admission is what there is to note of one Ingress that was judged.

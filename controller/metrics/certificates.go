@@ -27,13 +27,9 @@ type certificates struct {
 
 func newCertificates(class string) *certificates {
 	return &certificates{
-		class: class,
-		expire: prometheus.NewDesc(prometheus.BuildFQName(prefix, "", "ssl_expire_time_seconds"),
-			"When the certificate of a host ends, in Unix time.",
-			[]string{"namespace", "class", "host", "secret_name", "identifier"}, nil),
-		info: prometheus.NewDesc(prometheus.BuildFQName(prefix, "", "ssl_certificate_info"),
-			"Whose the certificate of a host is; always 1.",
-			[]string{"namespace", "class", "host", "secret_name", "identifier", "issuer_organization", "issuer_common_name", "serial_number", "public_key_algorithm"}, nil),
+		class:  class,
+		expire: desc("ssl_expire_time_seconds", perCertificate, nil),
+		info:   desc("ssl_certificate_info", named("ssl_certificate_info").Labels, nil),
 	}
 }
 

@@ -60,6 +60,7 @@ func full(t *testing.T) *Metrics {
 	m := New(options(&fakeNginx{series: []nginx.Series{series("a", "200", 1)}}))
 	m.Leader("id", true)
 	m.Reloaded(true, time.Now(), time.Second)
+	m.Live("Ingress", time.Second)
 	m.Ingresses([]Ingress{{Namespace: "a", Name: "b", Changed: true, Orphan: "no-service"}, {Namespace: "a", Name: "c", Changed: true, Problem: true}}, 1, 0)
 	m.Certificates(map[string]model.Certificate{"a.example.org": certificate(t, 1, pkix.Name{})})
 	return m

@@ -20,7 +20,8 @@ import (
 
 // Nginx is what is asked at a scrape; *nginx.Nginx is one.
 type Nginx interface {
-	Requests(ctx context.Context) ([]nginx.Series, error)
+	// Requests returns the counters, and how many requests are folded.
+	Requests(ctx context.Context) ([]nginx.Series, float64, error)
 	Stub(ctx context.Context) (nginx.StubStatus, error)
 	Workers() nginx.Processes
 }
@@ -31,20 +32,22 @@ type Options struct {
 	Namespace, Class, Pod string
 	Version               string
 	Nginx                 Nginx
-	Requests              bool // there are counters of requests to ask for
-	PerHost               bool // requests get a host label
-	PerUndefinedHost      bool // requests for hosts that no Ingress names are counted
+	Requests              bool     // there are counters of requests to ask for
+	PerHost               bool     // requests get a host label
+	StatusClasses         bool     // a status is 2xx, not 200
+	Excluded              []string // metrics of requests not to show, with the prefix or without
+	PerUndefinedHost      bool     // requests for hosts that no Ingress names are counted
 	Buckets               Buckets
+	MaxBuckets            int // of a native histogram; 0: any number
 }
 
 // Buckets are the upper bounds of histograms, as nginx was told them.
 type Buckets struct{ Time, Length, Size []float64 }
 
-const prefix = "nginx_ingress_controller"
-
 // Metrics is what the controller tells, and the handler that shows it.
 type Metrics struct {
 	registry *prometheus.Registry
+	constant prometheus.Labels // of each
 	leader   *prometheus.GaugeVec
 
 	configHash      prometheus.Gauge
@@ -52,8 +55,9 @@ type Metrics struct {
 	lastReloadTime  prometheus.Gauge
 	reloads         prometheus.Counter
 	reloadErrors    prometheus.Counter
-	reloadDuration  prometheus.Histogram
-	pushDuration    prometheus.Histogram
+	reloadDuration  prometheus.Observer
+	pushDuration    prometheus.Observer
+	changeDuration  *prometheus.HistogramVec
 	pushErrors      prometheus.Counter
 	pushedItems     prometheus.Counter
 	refused         prometheus.Gauge
@@ -67,22 +71,14 @@ type Metrics struct {
 // New makes the metrics and registers them, with those of Go and the process.
 func New(o Options) *Metrics {
 	labels := prometheus.Labels{"controller_namespace": o.Namespace, "controller_class": o.Class, "controller_pod": o.Pod}
-	m := &Metrics{registry: prometheus.NewRegistry(), certificates: newCertificates(o.Class)}
-	m.ofReloads(labels)
-	m.ofPushes(labels)
-	m.ofIngresses(labels)
-	m.ofAdmission(labels)
-	m.leader = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: prefix, Name: "leader_election_status", ConstLabels: labels,
-		Help: "Whether this replica writes status and Events: 1, or 0.",
-	}, []string{"name"})
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: prefix, Name: "build_info", Help: "What is running; always 1.",
-		ConstLabels: prometheus.Labels{"release": o.Version, "build": runtime.Version(), "repository": "https://github.com/sallyport-ingress/sallyport",
-			"controller_namespace": o.Namespace, "controller_class": o.Class, "controller_pod": o.Pod},
-	})
-	build.Set(1)
-	m.registry.MustRegister(m.leader, build, m.certificates, newProcess(o.Nginx, labels),
+	m := &Metrics{registry: prometheus.NewRegistry(), constant: labels, certificates: newCertificates(o.Class)}
+	m.ofReloads()
+	m.ofPushes()
+	m.ofIngresses()
+	m.ofAdmission()
+	m.leader = m.gauges("leader_election_status")
+	m.gauges("build_info").WithLabelValues(o.Version, runtime.Version(), "https://github.com/sallyport-ingress/sallyport").Set(1)
+	m.registry.MustRegister(m.certificates, newProcess(o.Nginx, labels),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if o.Requests {
 		m.registry.MustRegister(newRequests(o, labels))
@@ -90,58 +86,28 @@ func New(o Options) *Metrics {
 	return m
 }
 
-func (m *Metrics) ofReloads(labels prometheus.Labels) {
-	gauge := func(name, help string) prometheus.Gauge {
-		return m.gauge(prometheus.GaugeOpts{Namespace: prefix, Name: name, Help: help, ConstLabels: labels})
-	}
-	m.configHash = gauge("config_hash", "A digest of the nginx.conf that is live.")
-	m.lastReload = gauge("config_last_reload_successful", "Whether the last change of nginx.conf was taken: 1, or 0.")
-	m.lastReloadTime = gauge("config_last_reload_successful_timestamp_seconds", "When a change of nginx.conf was last taken, in Unix time.")
-	m.reloads = m.counter(prometheus.CounterOpts{Namespace: prefix, Name: "success", Help: "Changes of nginx.conf that nginx has taken.", ConstLabels: labels})
-	m.reloadErrors = m.counter(prometheus.CounterOpts{Namespace: prefix, Name: "errors", Help: "Changes of nginx.conf that nginx has not taken.", ConstLabels: labels})
-	m.reloadDuration = m.histogram(prometheus.HistogramOpts{
-		Namespace: prefix, Name: "reload_duration_seconds", ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(0.02, 2, 12),
-		Help: "From a rendered nginx.conf until new workers answer.",
-	})
+func (m *Metrics) ofReloads() {
+	m.configHash = m.gauge("config_hash")
+	m.lastReload = m.gauge("config_last_reload_successful")
+	m.lastReloadTime = m.gauge("config_last_reload_successful_timestamp_seconds")
+	m.reloads = m.counter("success")
+	m.reloadErrors = m.counter("errors")
+	m.reloadDuration = m.histograms("reload_duration_seconds", prometheus.ExponentialBuckets(0.02, 2, 12)).WithLabelValues()
+	m.changeDuration = m.histograms("change_duration_seconds", prometheus.ExponentialBuckets(0.001, 2, 16))
 }
 
-func (m *Metrics) ofPushes(labels prometheus.Labels) {
-	m.pushDuration = m.histogram(prometheus.HistogramOpts{
-		Namespace: prefix, Name: "push_duration_seconds", ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
-		Help: "From changed data until nginx has it.",
-	})
-	m.pushErrors = m.counter(prometheus.CounterOpts{Namespace: prefix, Name: "push_errors_total", Help: "Pushes of data that failed; they are tried again.", ConstLabels: labels})
-	m.pushedItems = m.counter(prometheus.CounterOpts{Namespace: prefix, Name: "pushed_items_total", Help: "Items of data that were set or deleted in nginx.", ConstLabels: labels})
+func (m *Metrics) ofPushes() {
+	m.pushDuration = m.histograms("push_duration_seconds", prometheus.ExponentialBuckets(0.0005, 2, 14)).WithLabelValues()
+	m.pushErrors = m.counter("push_errors_total")
+	m.pushedItems = m.counter("pushed_items_total")
 }
 
-func (m *Metrics) ofIngresses(labels prometheus.Labels) {
-	m.refused = m.gauge(prometheus.GaugeOpts{Namespace: prefix, Name: "quarantined_objects", Help: "Ingresses, and the ConfigMap, of which nginx refuses the present version.", ConstLabels: labels})
-	m.problems = m.gauge(prometheus.GaugeOpts{Namespace: prefix, Name: "problems", Help: "Things in objects that are not as their authors mean them.", ConstLabels: labels})
-	m.orphans = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: prefix, Name: "orphan_ingress", ConstLabels: labels, Help: "Ingresses with a Service that is missing, or without endpoints: 1.",
-	}, []string{"namespace", "ingress", "type"})
-	perIngress := []string{"namespace", "ingress"}
-	m.checks = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: prefix, Name: "check_success", ConstLabels: labels, Help: "Versions of an Ingress without a problem."}, perIngress)
-	m.rejects = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: prefix, Name: "check_errors", ConstLabels: labels, Help: "Versions of an Ingress with a problem."}, perIngress)
-	m.registry.MustRegister(m.orphans, m.checks, m.rejects)
-}
-
-func (m *Metrics) gauge(o prometheus.GaugeOpts) prometheus.Gauge {
-	g := prometheus.NewGauge(o)
-	m.registry.MustRegister(g)
-	return g
-}
-
-func (m *Metrics) counter(o prometheus.CounterOpts) prometheus.Counter {
-	c := prometheus.NewCounter(o)
-	m.registry.MustRegister(c)
-	return c
-}
-
-func (m *Metrics) histogram(o prometheus.HistogramOpts) prometheus.Histogram {
-	h := prometheus.NewHistogram(o)
-	m.registry.MustRegister(h)
-	return h
+func (m *Metrics) ofIngresses() {
+	m.refused = m.gauge("quarantined_objects")
+	m.problems = m.gauge("problems")
+	m.orphans = m.gauges("orphan_ingress")
+	m.checks = m.counters("check_success")
+	m.rejects = m.counters("check_errors")
 }
 
 // Handler shows the metrics.
@@ -171,6 +137,11 @@ func (m *Metrics) Pushed(items int, took time.Duration, err error) {
 	}
 	m.pushedItems.Add(float64(items))
 	m.pushDuration.Observe(took.Seconds())
+}
+
+// Live notes how long a change of an object of a kind took to reach nginx.
+func (m *Metrics) Live(kind string, took time.Duration) {
+	m.changeDuration.WithLabelValues(kind).Observe(took.Seconds())
 }
 
 // ConfigHash notes which nginx.conf is live, by a number made of its digest.

@@ -19,10 +19,13 @@ import (
 // fakeNginx answers what a test says.
 type fakeNginx struct {
 	series []nginx.Series
+	folded float64
 	err    error
 }
 
-func (f *fakeNginx) Requests(context.Context) ([]nginx.Series, error) { return f.series, f.err }
+func (f *fakeNginx) Requests(context.Context) ([]nginx.Series, float64, error) {
+	return f.series, f.folded, f.err
+}
 func (f *fakeNginx) Stub(context.Context) (nginx.StubStatus, error) {
 	return nginx.StubStatus{Active: 3, Accepted: 10, Handled: 10, Requests: 20}, f.err
 }
@@ -118,6 +121,7 @@ func TestNginxDoesNotAnswer(t *testing.T) {
 func TestNames(t *testing.T) {
 	m := New(options(&fakeNginx{series: []nginx.Series{series("a", "200", 1)}}))
 	m.Leader("id", true)
+	m.Live("Ingress", time.Second)
 	m.Reloaded(true, time.Now(), time.Second)
 	m.Ingresses([]Ingress{{Namespace: "a", Name: "b", Changed: true, Orphan: "no-service"}, {Namespace: "a", Name: "c", Changed: true, Problem: true}}, 1, 0)
 	var names []string
@@ -128,8 +132,8 @@ func TestNames(t *testing.T) {
 	want := []string{
 		"admission_config_size", "admission_listening", "admission_render_duration", "admission_render_ingresses",
 		"admission_roundtrip_duration", "admission_tested_duration", "admission_tested_ingresses",
-		"build_info", "bytes_sent", "check_errors", "check_success", "config_hash", "config_last_reload_successful",
-		"config_last_reload_successful_timestamp_seconds", "connect_duration_seconds", "errors", "header_duration_seconds",
+		"build_info", "bytes_sent", "change_duration_seconds", "check_errors", "check_success", "config_hash", "config_last_reload_successful",
+		"config_last_reload_successful_timestamp_seconds", "connect_duration_seconds", "errors", "folded_requests_total", "header_duration_seconds",
 		"leader_election_status", "nginx_process_connections", "nginx_process_connections_total", "nginx_process_cpu_seconds_total",
 		"nginx_process_num_procs", "nginx_process_oldest_start_time_seconds", "nginx_process_read_bytes_total",
 		"nginx_process_requests_total", "nginx_process_resident_memory_bytes", "nginx_process_virtual_memory_bytes",
@@ -139,5 +143,57 @@ func TestNames(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// A class of statuses is one series, and what is excluded is not shown, under
+// either of its names.
+func TestStatusClassesAndExcludedMetrics(t *testing.T) {
+	o := options(&fakeNginx{folded: 7, series: []nginx.Series{series("a", "200", 5), series("a", "204", 3), series("a", "404", 2)}})
+	o.StatusClasses = true
+	o.Excluded = []string{"bytes_sent", "nginx_ingress_controller_response_size"}
+	text := scrape(t, New(o))
+	for status, n := range map[string]string{"2xx": "8", "4xx": "2"} {
+		if !regexp.MustCompile(`nginx_ingress_controller_requests\{[^}]*status="` + status + `"\} ` + n + "\n").MatchString(text) {
+			t.Errorf("no %s requests of %s in\n%s", n, status, text)
+		}
+	}
+	for _, name := range []string{"bytes_sent", "response_size", `status="200"`} {
+		if strings.Contains(text, name) {
+			t.Errorf("%s is shown", name)
+		}
+	}
+	if !strings.Contains(text, "nginx_ingress_controller_folded_requests_total{"+constant+"} 7\n") {
+		t.Error("folded requests are not told")
+	}
+}
+
+func TestObjectsThatArePutAsideAreCounted(t *testing.T) {
+	m := New(options(&fakeNginx{}))
+	m.Ingresses(nil, 5, 3)
+	text := scrape(t, m)
+	for _, want := range []string{"quarantined_objects{" + constant + "} 3\n", "problems{" + constant + "} 5\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("missing: %s", want)
+		}
+	}
+}
+
+// Each metric of requests can be excluded, and nothing else.
+func TestEachRequestMetricCanBeExcluded(t *testing.T) {
+	o := options(&fakeNginx{series: []nginx.Series{series("a", "200", 5)}})
+	for _, m := range ofRequests {
+		if excludable(m.Name) {
+			o.Excluded = append(o.Excluded, m.Name)
+		}
+	}
+	if len(o.Excluded) != 8 {
+		t.Errorf("%q can be excluded", o.Excluded)
+	}
+	if text := scrape(t, New(o)); strings.Contains(text, `ingress="web"`) {
+		t.Errorf("something is shown:\n%s", text)
+	}
+	if name := NoRequestMetric([]string{"requests", " nginx_ingress_controller_bytes_sent", "build_info"}); name != "build_info" {
+		t.Errorf("%q", name)
 	}
 }

@@ -14,21 +14,22 @@ type process struct {
 }
 
 func newProcess(n Nginx, labels prometheus.Labels) *process {
-	desc := func(name, help string, variable ...string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(prefix, "nginx_process", name), help, variable, labels)
+	of := func(name string) *prometheus.Desc {
+		name = "nginx_process_" + name
+		return desc(name, named(name).Labels, labels)
 	}
 	return &process{
 		nginx:            n,
-		connectionsTotal: desc("connections_total", "Connections of clients, by state: accepted, handled.", "state"),
-		requestsTotal:    desc("requests_total", "Requests of clients."),
-		connections:      desc("connections", "Connections of clients now, by state: active, reading, writing, waiting.", "state"),
-		count:            desc("num_procs", "Processes."),
-		cpu:              desc("cpu_seconds_total", "Processor time used, in seconds."),
-		read:             desc("read_bytes_total", "Bytes read from storage."),
-		written:          desc("write_bytes_total", "Bytes written to storage."),
-		resident:         desc("resident_memory_bytes", "Memory in use, in bytes."),
-		virtual:          desc("virtual_memory_bytes", "Memory mapped, in bytes."),
-		from:             desc("oldest_start_time_seconds", "When the oldest process started, in Unix time."),
+		connectionsTotal: of("connections_total"),
+		requestsTotal:    of("requests_total"),
+		connections:      of("connections"),
+		count:            of("num_procs"),
+		cpu:              of("cpu_seconds_total"),
+		read:             of("read_bytes_total"),
+		written:          of("write_bytes_total"),
+		resident:         of("resident_memory_bytes"),
+		virtual:          of("virtual_memory_bytes"),
+		from:             of("oldest_start_time_seconds"),
 	}
 }
 

@@ -18,45 +18,56 @@ type requests struct {
 	total      *prometheus.Desc
 	histograms []histogram
 	failures   prometheus.Counter
+	folded     *prometheus.Desc
+	uncounted  bool // total is not shown
 }
 
 // A histogram is one of a series' histograms, and how it is shown.
 type histogram struct {
+	name   string
 	desc   *prometheus.Desc
 	bounds []float64
 	of     func(*nginx.Series) *nginx.Histogram
 }
 
 func newRequests(o Options, labels prometheus.Labels) *requests {
-	names := []string{"status", "method", "path", "namespace", "ingress", "service", "canary"}
-	if o.PerHost {
-		names = append(names, "host")
+	names := perRequest
+	if !o.PerHost {
+		names = names[:len(names)-1]
 	}
-	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(prefix, "", name), help, names, labels)
+	shown := func(name string, bounds []float64, of func(*nginx.Series) *nginx.Histogram) histogram {
+		return histogram{name, desc(name, names, labels), bounds, of}
 	}
 	b := o.Buckets
-	return &requests{
+	r := &requests{
 		o:     o,
-		total: desc("requests", "Requests."),
+		total: desc("requests", names, labels),
 		histograms: []histogram{
-			{desc("request_duration_seconds", "From the first byte of a request to the last of its response."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.RequestDuration }},
-			{desc("connect_duration_seconds", "Time to connect to the endpoint."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ConnectDuration }},
-			{desc("header_duration_seconds", "Time until the endpoint's response header."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.HeaderDuration }},
-			{desc("response_duration_seconds", "Time until the end of the endpoint's response."), b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseDuration }},
-			{desc("request_size", "Bytes of a request, with its header."), b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.RequestSize }},
-			{desc("response_size", "Bytes of a response, with its header."), b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseSize }},
-			{desc("bytes_sent", "Bytes sent to clients. Deprecated: response_size counts them too."), b.Size, func(s *nginx.Series) *nginx.Histogram { return &s.BytesSent }},
+			shown("request_duration_seconds", b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.RequestDuration }),
+			shown("connect_duration_seconds", b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ConnectDuration }),
+			shown("header_duration_seconds", b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.HeaderDuration }),
+			shown("response_duration_seconds", b.Time, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseDuration }),
+			shown("request_size", b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.RequestSize }),
+			shown("response_size", b.Length, func(s *nginx.Series) *nginx.Histogram { return &s.ResponseSize }),
+			shown("bytes_sent", b.Size, func(s *nginx.Series) *nginx.Histogram { return &s.BytesSent }),
 		},
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: prefix, Name: "scrape_errors_total", ConstLabels: labels, Help: "Scrapes at which nginx did not tell its counters of requests.",
+			Namespace: prefix, Name: "scrape_errors_total", ConstLabels: labels, Help: named("scrape_errors_total").Help,
 		}),
+		folded: desc("folded_requests_total", nil, labels),
 	}
+	for _, name := range o.Excluded {
+		r.exclude(name)
+	}
+	return r
 }
 
 // Describe is part of prometheus.Collector.
 func (r *requests) Describe(ch chan<- *prometheus.Desc) {
-	ch <- r.total
+	ch <- r.folded
+	if !r.uncounted {
+		ch <- r.total
+	}
 	for _, h := range r.histograms {
 		ch <- h.desc
 	}
@@ -67,9 +78,11 @@ func (r *requests) Describe(ch chan<- *prometheus.Desc) {
 func (r *requests) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	series, err := r.o.Nginx.Requests(ctx)
+	series, folded, err := r.o.Nginx.Requests(ctx)
 	if err != nil {
 		r.failures.Inc()
+	} else {
+		ch <- prometheus.MustNewConstMetric(r.folded, prometheus.CounterValue, folded)
 	}
 	r.failures.Collect(ch)
 	for values, s := range r.merge(series) {
@@ -77,10 +90,13 @@ func (r *requests) Collect(ch chan<- prometheus.Metric) {
 		if !r.o.PerHost {
 			labels = labels[:len(labels)-1]
 		}
-		ch <- prometheus.MustNewConstMetric(r.total, prometheus.CounterValue, s.Requests, labels...)
+		if !r.uncounted {
+			ch <- prometheus.MustNewConstMetric(r.total, prometheus.CounterValue, s.Requests, labels...)
+		}
 		for _, h := range r.histograms {
 			if v := h.of(s); v.Count >= 1 && len(v.Buckets) == len(h.bounds)+1 {
-				ch <- prometheus.MustNewConstHistogram(h.desc, uint64(v.Count), v.Sum, cumulate(h.bounds, v.Buckets), labels...)
+				own := prometheus.MustNewConstHistogram(h.desc, uint64(v.Count), v.Sum, cumulate(h.bounds, v.Buckets), labels...)
+				ch <- withNative(own, v, r.o.MaxBuckets, labels)
 			}
 		}
 	}
@@ -91,6 +107,9 @@ func (r *requests) merge(series []nginx.Series) map[[8]string]*nginx.Series {
 	merged := make(map[[8]string]*nginx.Series, len(series))
 	for i := range series {
 		s := &series[i]
+		if r.o.StatusClasses {
+			s.Status = class(s.Status)
+		}
 		if s.Namespace == "" && !r.o.PerUndefinedHost {
 			continue
 		}
@@ -115,6 +134,7 @@ func (r *requests) merge(series []nginx.Series) map[[8]string]*nginx.Series {
 }
 
 func add(to, from *nginx.Histogram) {
+	to.Native = addNative(to.Native, from.Native)
 	to.Sum += from.Sum
 	to.Count += from.Count
 	if len(to.Buckets) < len(from.Buckets) {

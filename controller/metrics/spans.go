@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"maps"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,14 +11,17 @@ import (
 
 // Spans shows what became of the spans of traced requests.
 func (m *Metrics) Spans(c *spans.Counts) {
-	const dropped = "Spans that no collector was told of: nginx's queue was full, or the collector refused them."
-	m.ofSpans("spans_exported_total", "Spans that the collector took.", nil, &c.Exported)
-	m.ofSpans("spans_dropped_total", dropped, prometheus.Labels{"reason": "queue"}, &c.Full)
-	m.ofSpans("spans_dropped_total", dropped, prometheus.Labels{"reason": "collector"}, &c.Refused)
+	m.ofSpans("spans_exported_total", "", &c.Exported)
+	m.ofSpans("spans_dropped_total", "queue", &c.Full)
+	m.ofSpans("spans_dropped_total", "collector", &c.Refused)
 }
 
-func (m *Metrics) ofSpans(name, help string, labels prometheus.Labels, count *atomic.Uint64) {
+func (m *Metrics) ofSpans(name, reason string, count *atomic.Uint64) {
+	labels := maps.Clone(m.constant)
+	if reason != "" {
+		labels["reason"] = reason
+	}
 	m.registry.MustRegister(prometheus.NewCounterFunc(
-		prometheus.CounterOpts{Namespace: prefix, Name: name, Help: help, ConstLabels: labels},
+		prometheus.CounterOpts{Namespace: prefix, Name: name, Help: named(name).Help, ConstLabels: labels},
 		func() float64 { return float64(count.Load()) }))
 }

@@ -100,6 +100,9 @@ type Location struct {
 	Route RouteID
 	// Return, where not 0, is answered at once: no backend is asked.
 	Return int
+	// Status, where there are any, are the address ranges that get nginx's own
+	// status, and nothing else is answered.
+	Status option.List
 	// RedirectHTTPS, where not 0, is the status of the redirect to https that a
 	// request without TLS gets.
 	RedirectHTTPS int

@@ -12,9 +12,13 @@ import (
 // what their key's check let through.
 type Settings struct {
 	Listen Listen
-	// Bind are the addresses of the ports for HTTP and HTTPS; empty: all.
+	// Bind are the addresses of the ports that clients come to; empty: all.
 	Bind   option.List
 	NoIPv6 bool
+	// NoIPv6Names leaves out the IPv6 addresses of names that the DNS knows.
+	NoIPv6Names bool
+	// Status are the address ranges that get nginx's status, where no host is named.
+	Status option.List
 	// Passthrough are the hosts whose TLS is not opened, sorted. Where there are
 	// any, nginx's stream module has the port for HTTPS.
 	Passthrough []Passthrough
@@ -175,6 +179,7 @@ type Listen struct {
 	HTTPPort    int
 	HTTPSPort   int
 	DefaultPort int // of the built-in 404 server; 0: none
+	StatusPort  int // at 127.0.0.1, of nginx's status; 0: none
 	IPv6        bool
 }
 

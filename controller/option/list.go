@@ -49,12 +49,14 @@ func ListOfEach(check Check[string]) Check[List] {
 		Values: "a list, parted by commas, of " + check.Values,
 		Parse: func(s string) (List, error) {
 			var all []string
+			had := map[string]bool{} // a list may be a megabyte
 			for _, part := range split(s) {
 				v, err := check.Parse(part)
 				if err != nil {
 					return "", err
 				}
-				if !slices.Contains(all, v) {
+				if !had[v] {
+					had[v] = true
 					all = append(all, v)
 				}
 			}

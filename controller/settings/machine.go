@@ -54,9 +54,10 @@ func readMachine(r *option.Reader, s *model.Settings) {
 	without(r, "enable-serial-reloads", "reloads always come one after the other")
 	without(r, "enable-ocsp", "certificates come to nginx without a file to staple by")
 	without(r, "lua-shared-dicts", "the memory that is needed is had")
-	without(r, "nginx-status-ipv4-whitelist", "nginx's status is on a unix socket")
-	without(r, "nginx-status-ipv6-whitelist", "nginx's status is on a unix socket")
-	without(r, "disable-ipv6-dns", "names are looked up by the controller, and each address that is had is asked")
+	of4 := addresses(r, "nginx-status-ipv4-whitelist", "The clients, by addresses and ranges, that get nginx's counters at /nginx_status where they name no host of an Ingress. Differs: nobody does by default, in ingress-nginx 127.0.0.1.")
+	of6 := addresses(r, "nginx-status-ipv6-whitelist", "The same for clients by IPv6.")
+	s.Status = option.ListOf(append(of4.All(), of6.All()...)...)
+	s.NoIPv6Names = flag(r, "disable-ipv6-dns", false, "Leaves out the IPv6 addresses of names: those of ExternalName Services, and of hosts in annotations and in the ConfigMap.")
 }
 
 // without reads a key of ingress-nginx's that does nothing here.

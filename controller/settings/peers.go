@@ -23,7 +23,7 @@ func readBinding(r *option.Reader, s *model.Settings) {
 	s.NoIPv6 = flag(r, "disable-ipv6", false, "Listens on no IPv6 address.")
 	bind := option.Key[option.List]{
 		Name: "bind-address", DefaultDoc: "all", Check: option.ListOfEach(boundAddress),
-		Doc: "The addresses of this machine on which nginx has its ports for HTTP and HTTPS. Without `reuse-port` a change of it takes effect at nginx's next start, for the kernel gives no port out twice.",
+		Doc: "The addresses of this machine on which nginx has its ports for HTTP, HTTPS, and TCP and UDP services. Without `reuse-port` a change of it takes effect at nginx's next start, for the kernel gives no port out twice.",
 	}
 	s.Bind = bind.Get(r)
 	if !s.NoIPv6 {
@@ -55,7 +55,7 @@ func readPeers(r *option.Reader, s *model.Settings) {
 		"The client that it names is believed of the peers of `proxy-real-ip-cidr`.")
 	p.Forwarded = flag(r, "use-forwarded-headers", false, "Believes the headers X-Forwarded-For, -Host, -Port and -Proto of the peers of `proxy-real-ip-cidr`, and hands them on. From any other peer they are not believed, and are replaced.")
 	p.RealIP = flag(r, "enable-real-ip", false, "Believes the header of `forwarded-for-header` alone of those peers. With `use-proxy-protocol` that protocol's header names the client.")
-	p.Full = flag(r, "compute-full-forwarded-for", false, "Adds the peer's address to the X-Forwarded-For of a peer that is believed, instead of replacing it.")
+	p.Full = flag(r, "compute-full-forwarded-for", false, "Adds the peer's address to the X-Forwarded-For of a peer that is believed, instead of replacing it. It does so without `use-forwarded-headers`, too.")
 	trusted := option.Key[option.List]{
 		Name: "proxy-real-ip-cidr", Default: private, DefaultDoc: "the private ranges: `" + private.String() + "`", Check: option.CIDRs,
 		Doc: "The peers that are believed of who the client is: addresses and ranges of load balancers. Differs: ingress-nginx believes everybody, so that any client could choose its address. Where it is wrong, nobody is believed.",

@@ -7,7 +7,7 @@ import (
 
 func readProxy(r *option.Reader, s *model.Settings) {
 	s.ProxyBodySize = size(r, "proxy-body-size", "1m", "The largest request body in bytes; a larger one gets a 413. 0 takes any.")
-	flag(r, "proxy-ssl-location-only", false, "Taken without effect: the proxy-ssl annotations of an Ingress always hold for its own paths alone.")
+	flag(r, "proxy-ssl-location-only", false, "Has no effect: the proxy-ssl annotations of an Ingress always hold for its own paths alone.")
 	s.ProxyConnectTimeout = seconds(r, "proxy-connect-timeout", 5, "How long a connection to an endpoint may take.")
 	s.ProxySendTimeout = seconds(r, "proxy-send-timeout", 60, "How long an endpoint may take between two reads of the request.")
 	s.ProxyReadTimeout = seconds(r, "proxy-read-timeout", 60, "How long an endpoint may take between two writes of the response.")

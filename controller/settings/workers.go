@@ -25,7 +25,7 @@ var workerProcesses = option.Key[int]{
 			}
 			n, err := strconv.Atoi(s)
 			if err != nil || n < 1 || n > 1024 {
-				return 0, fmt.Errorf("%q is neither auto nor a whole number from 1 to 1024", s)
+				return 0, fmt.Errorf("%.80q is neither auto nor a whole number from 1 to 1024", s)
 			}
 			return n, nil
 		},

@@ -28,7 +28,9 @@ type ClusterOptions struct {
 	// any is needed.
 	GetSecrets bool
 	// Proxier, where not nil, reads what the proxier needs and nothing else.
-	Proxier  *ProxierOptions
+	Proxier *ProxierOptions
+	// Resync is how often all objects are gone through once more; 0: never.
+	Resync   time.Duration
 	Log      *slog.Logger
 	Resolver Resolver
 }
@@ -68,7 +70,7 @@ func (c *cluster) settled() bool { return c.ready.Load() && c.singles.settled() 
 // their caches stay as they are, and only a list that succeeded replaces them.
 func (c *cluster) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	factory := informers.NewSharedInformerFactoryWithOptions(c.client, 0,
+	factory := informers.NewSharedInformerFactoryWithOptions(c.client, c.options.Resync,
 		informers.WithNamespace(c.options.Namespace), informers.WithTransform(strip))
 	var first sync.WaitGroup
 	defer factory.Shutdown()

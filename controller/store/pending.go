@@ -4,6 +4,7 @@ package store
 
 import (
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -69,7 +70,8 @@ func refOf(o metav1.Object) (ref, bool) {
 // An arrival is the newest state of one object. A nil object is gone.
 type arrival struct {
 	object metav1.Object
-	quiet  bool // nobody wants it any more: its going is no change
+	quiet  bool      // nobody wants it any more: its going is no change
+	at     time.Time // when the first of the changes came that it is the last of
 }
 
 // A batch is what arrived since the last one was taken: the newest state of
@@ -78,6 +80,7 @@ type batch struct {
 	objects   map[ref]arrival
 	addresses map[string]*Resolution
 	problems  map[string][]model.Problem // by source
+	zone      string                     // "": not known, or as before
 }
 
 func newBatch() batch {
@@ -117,7 +120,11 @@ func (p *pending) put(o metav1.Object) {
 func (p *pending) remove(r ref) { p.set(r, arrival{}) }
 
 func (p *pending) set(r ref, a arrival) {
+	a.at = time.Now()
 	p.mu.Lock()
+	if before, ok := p.batch.objects[r]; ok && !before.at.IsZero() {
+		a.at = before.at
+	}
 	p.batch.objects[r] = a
 	p.mu.Unlock()
 	p.signal()
@@ -143,6 +150,13 @@ func (p *pending) forgetName(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.batch.addresses[name] = nil
+}
+
+func (p *pending) setZone(zone string) {
+	p.mu.Lock()
+	p.batch.zone = zone
+	p.mu.Unlock()
+	p.signal()
 }
 
 // problem replaces a source's problems.

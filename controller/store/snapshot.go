@@ -2,6 +2,7 @@ package store
 
 import (
 	"net/netip"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -34,6 +35,9 @@ type Snapshot struct {
 	// was asked for: its addresses, or the reason why there are none.
 	Addresses map[string]Resolution
 
+	// Zone is that of this pod's node, where hints of EndpointSlices count; or "".
+	Zone string
+
 	// Problems holds what could not be read, by source (a file's path).
 	Problems map[string][]model.Problem
 }
@@ -55,11 +59,15 @@ type Changes struct {
 	Classes    bool
 	Namespaces bool
 	Nodes      bool
+	Zone       bool
 	Addresses  map[string]bool // external names with a new Resolution
 	Problems   bool
 	// Statuses: only the status of an Ingress or of a Service changed. No
 	// Ingress depends on it.
 	Statuses bool
+	// Since says when the first of the changes of each kind came, by the kind's
+	// name; external names have none.
+	Since map[string]time.Time
 	// ServiceStatuses are the Services of which only the status changed: the
 	// addresses of their load balancers.
 	ServiceStatuses map[Key]bool
@@ -70,7 +78,7 @@ type Changes struct {
 func (c Changes) Empty() bool {
 	return len(c.Ingresses) == 0 && len(c.Services) == 0 && len(c.Endpoints) == 0 &&
 		len(c.ConfigMaps) == 0 && len(c.Secrets) == 0 && len(c.Addresses) == 0 &&
-		!c.Classes && !c.Namespaces && !c.Problems
+		!c.Classes && !c.Namespaces && !c.Zone && !c.Problems
 }
 
 func newSnapshot() *Snapshot {

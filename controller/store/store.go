@@ -88,6 +88,10 @@ func (s *Store) Want(w Wanted) {
 	s.resolver.want(w.Names)
 }
 
+// SetZone says in which zone this pod's node is. It may be called from any
+// goroutine.
+func (s *Store) SetZone(zone string) { s.pending.setZone(zone) }
+
 // Settled says that the first state of all kinds has arrived and that there
 // has been an answer for everything wanted: found, missing, unreadable or
 // unresolvable. All of that is in the Snapshot after the next Take, so ask

@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,15 +18,20 @@ func (s *Store) Take() (*Snapshot, Changes) {
 		d := s.apply(r, a.object, &c)
 		if !a.quiet {
 			c.tell(r, d)
+			c.note(r.kind, d, a.at)
 		}
 	}
 	s.applyAddresses(b, &c)
 	s.applyProblems(b, &c)
+	if b.zone != "" && b.zone != s.snapshot.Zone {
+		s.snapshot.Zone, c.Zone = b.zone, true
+	}
 	return s.snapshot, c
 }
 
 // apply puts one object into its map. Slices tell their changes themselves,
-// because one of them can concern two Services.
+// because one of them can concern two Services; what they return is for the time
+// alone.
 func (s *Store) apply(r ref, o metav1.Object, c *Changes) difference {
 	switch r.kind {
 	case ingresses:
@@ -44,7 +50,9 @@ func (s *Store) apply(r ref, o metav1.Object, c *Changes) difference {
 		return put(s.snapshot.Nodes, r.key.Name, o, compareContent)
 	case endpointSlices:
 		slice, _ := o.(*discoveryv1.EndpointSlice)
-		s.applySlice(r.key, slice, c)
+		if s.applySlice(r.key, slice, c) {
+			return content
+		}
 	}
 	return same
 }
@@ -104,16 +112,31 @@ func mark[K comparable](set *map[K]bool, key K) {
 	(*set)[key] = true
 }
 
-// applySlice files a slice under its Service. Its label may name another
-// Service than before; a slice without one belongs to none.
-func (s *Store) applySlice(key Key, is *discoveryv1.EndpointSlice, c *Changes) {
+// note takes down when a kind's first change came.
+func (c *Changes) note(k kind, d difference, at time.Time) {
+	if d != content {
+		return
+	}
+	if c.Since == nil {
+		c.Since = map[string]time.Time{}
+	}
+	if before, ok := c.Since[string(k)]; !ok || at.Before(before) {
+		c.Since[string(k)] = at
+	}
+}
+
+// applySlice files a slice under its Service, and says whether that is a change.
+// Its label may name another Service than before; a slice without one belongs to
+// none.
+func (s *Store) applySlice(key Key, is *discoveryv1.EndpointSlice, c *Changes) bool {
 	owner, owned := serviceOf(is)
 	before, had := s.owners[key]
-	if had && (!owned || owner != before) {
+	moved := had && (!owned || owner != before)
+	if moved {
 		s.dropSlice(before, key, c)
 	}
 	if !owned {
-		return
+		return moved
 	}
 	was := s.snapshot.Slices[owner][key.Name]
 	if s.snapshot.Slices[owner] == nil {
@@ -123,7 +146,9 @@ func (s *Store) applySlice(key Key, is *discoveryv1.EndpointSlice, c *Changes) {
 	s.owners[key] = owner
 	if was == nil || compareSlice(was, is) != same {
 		mark(&c.Endpoints, owner)
+		return true
 	}
+	return moved
 }
 
 func (s *Store) dropSlice(owner, key Key, c *Changes) {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -71,6 +73,10 @@ func TestTakeTellsOnlyWhatChanged(t *testing.T) {
 			s.pending.put(o)
 		}
 		snapshot, got := s.Take()
+		if got.Empty() != (len(got.Since) == 0) {
+			t.Errorf("%s: there are times of %v", step.name, got.Since)
+		}
+		got.Since = nil
 		if d := cmp.Diff(step.want, got); d != "" {
 			t.Errorf("%s: (-want +got)\n%s", step.name, d)
 		}
@@ -156,4 +162,34 @@ func TestChangedIsOneSignal(t *testing.T) {
 		t.Error("a second signal for what can be taken at once")
 	default:
 	}
+}
+
+// A change is as old as the first news of it, however often the object changed
+// before somebody looked.
+func TestChangesAreAsOldAsTheirFirstNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := bareStore()
+		start := time.Now()
+		step := func(o metav1.Object) {
+			s.pending.put(o)
+			time.Sleep(time.Second)
+		}
+		step(ingress("x.example.org", "1"))
+		step(slice("s1", "one", "1", "10.0.0.1"))
+		step(slice("s2", "two", "1", "10.0.0.1"))
+		step(ingress("y.example.org", "2"))
+		_, c := s.Take()
+		want := map[string]time.Time{"Ingress": start, "EndpointSlice": start.Add(time.Second)}
+		if d := cmp.Diff(want, c.Since); d != "" {
+			t.Errorf("(-want +got)\n%s", d)
+		}
+		step(slice("s1", "one", "1", "10.0.0.1")) // as it is
+		step(slice("s2", "one", "2", "10.0.0.1")) // of another Service
+		s.pending.remove(ref{ingresses, key("a", "web")})
+		_, c = s.Take()
+		want = map[string]time.Time{"Ingress": start.Add(6 * time.Second), "EndpointSlice": start.Add(5 * time.Second)}
+		if d := cmp.Diff(want, c.Since); d != "" {
+			t.Errorf("(-want +got)\n%s", d)
+		}
+	})
 }

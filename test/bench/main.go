@@ -36,6 +36,7 @@ func (b *bench) measures() lab.Measures {
 		{Name: "speed", Take: with(plainSpeed)},
 		{Name: "tls", Take: with(tlsSpeed)},
 		{Name: "mix", Take: with(mixSpeed)},
+		{Name: "metrics", Take: with(metrics)},
 		{Name: "endpoints", Take: with(endpoints)},
 		{Name: "ingress", Take: with(ingress)},
 		{Name: "ingress-debian13", Take: with(ingressDebian13)},

@@ -36,15 +36,7 @@ func mb(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) 
 
 // gauge reads one metric without labels of the controller.
 func gauge(s *lab.Session, name string) float64 {
-	r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", productHealth))
-	s.Must(err, "metrics")
-	defer r.Body.Close()
-	if r.StatusCode != http.StatusOK {
-		s.Fatalf("metrics: status %d", r.StatusCode)
-	}
-	text, err := io.ReadAll(r.Body)
-	s.Must(err, "metrics")
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(scraped(s, productHealth)) {
 		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+" "); ok {
 			v, err := strconv.ParseFloat(value, 64)
 			s.Must(err, name)
@@ -53,4 +45,17 @@ func gauge(s *lab.Session, name string) float64 {
 	}
 	s.Fatalf("metrics: no %s", name)
 	return 0
+}
+
+// scraped is what /metrics at a port says.
+func scraped(s *lab.Session, port int) string {
+	r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", port))
+	s.Must(err, "metrics")
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		s.Fatalf("metrics: status %d", r.StatusCode)
+	}
+	text, err := io.ReadAll(r.Body)
+	s.Must(err, "metrics")
+	return string(text)
 }

@@ -24,6 +24,13 @@ const (
 	backendPort    = 9000
 )
 
+// listeners are the ports of a Sallyport.
+type listeners struct{ http, https, health, fallback int }
+
+func usualListeners() listeners {
+	return listeners{productHTTP, productHTTPS, productHealth, productDefault}
+}
+
 // A product is a running Sallyport.
 type product struct {
 	*lab.Process
@@ -34,13 +41,18 @@ type product struct {
 // startProduct runs Sallyport until the session ends, and waits until it is
 // ready. Where root isn't "" it runs in that root, with that root's nginx.
 func startProduct(s *lab.Session, b *bench, root string, args ...string) *product {
+	return startProductAt(s, b, root, usualListeners(), args...)
+}
+
+func startProductAt(s *lab.Session, b *bench, root string, at listeners, args ...string) *product {
 	dir := lab.TempDir(s)
 	args = append([]string{
 		"--work-dir=" + filepath.Join(dir, "work"),
-		"--http-port=" + strconv.Itoa(productHTTP),
-		"--https-port=" + strconv.Itoa(productHTTPS),
-		"--healthz-port=" + strconv.Itoa(productHealth),
-		"--default-server-port=" + strconv.Itoa(productDefault),
+		"--http-port=" + strconv.Itoa(at.http),
+		"--https-port=" + strconv.Itoa(at.https),
+		"--healthz-port=" + strconv.Itoa(at.health),
+		"--default-server-port=" + strconv.Itoa(at.fallback),
+		"--profiling=false",
 		"--shutdown-grace-period=0",
 		"--nginx-binary=" + b.nginx,
 	}, args...)
@@ -61,7 +73,7 @@ func startProduct(s *lab.Session, b *bench, root string, args ...string) *produc
 		}
 	})
 	p := &product{Process: lab.Start(s, dir, cmd), dir: dir, log: filepath.Join(dir, "stdout")}
-	p.Await(s, "it is ready", func() bool { return answers(fmt.Sprintf("http://127.0.0.1:%d/healthz", productHealth)) })
+	p.Await(s, "it is ready", func() bool { return answers(fmt.Sprintf("http://127.0.0.1:%d/healthz", at.health)) })
 	return p
 }
 

@@ -119,10 +119,17 @@ func startHand(s *lab.Session, b *bench, dir string, pair certificate, http, htt
 }
 
 func startContestant(s *lab.Session, b *bench, pair certificate, k kind) contestant {
+	return startContestantAt(s, b, pair, k, "sallyport", usualListeners())
+}
+
+func startContestantAt(s *lab.Session, b *bench, pair certificate, k kind, name string, at listeners, args ...string) contestant {
 	dir := lab.TempDir(s)
 	s.Must(writeManifests(dir, speedObjects(pair, k)), "manifests")
-	p := startProduct(s, b, "", "--manifests="+dir, "--configmap="+space+"/sallyport")
-	c := contestant{Process: p.Process, name: "sallyport", master: p.master(s), log: p.log, plain: httpAddress(), secure: httpsAddress()}
+	p := startProductAt(s, b, "", at, append([]string{"--manifests=" + dir, "--configmap=" + space + "/sallyport"}, args...)...)
+	c := contestant{
+		Process: p.Process, name: name, master: p.master(s), log: p.log,
+		plain: fmt.Sprintf("127.0.0.1:%d", at.http), secure: fmt.Sprintf("127.0.0.1:%d", at.https),
+	}
 	if k.secure {
 		c.log = ""
 	}
@@ -229,6 +236,9 @@ func ratio(measure, reach string, hand, ours []float64) lab.Row {
 	v := lab.Unasked
 	if least, err := strconv.ParseFloat(strings.TrimPrefix(reach, "≥ "), 64); err == nil {
 		v = lab.VerdictOf(r >= least)
+	}
+	if most, err := strconv.ParseFloat(strings.TrimPrefix(reach, "≤ "), 64); err == nil {
+		v = lab.VerdictOf(r <= most)
 	}
 	return lab.Row{
 		Measure: measure, Reach: reach, Measured: fmt.Sprintf("%.3f", r), Verdict: v,

@@ -9,15 +9,27 @@ import (
 // A DataPlane is the process that runs nginx for a controller of another
 // container.
 type DataPlane struct {
-	process *process
-	args    []string
+	process  *process
+	args     []string
+	confined *Confinement
 }
 
 // LaunchDataPlane starts `sallyport data-plane` for a work folder. It is stopped
 // with the controller that has it as its External.
 func LaunchDataPlane(t T, workDir string, args ...string) *DataPlane {
 	t.Helper()
-	d := &DataPlane{args: append([]string{"data-plane", "--work-dir=" + workDir}, args...)}
+	return launchDataPlane(t, workDir, nil, args)
+}
+
+// ConfineDataPlane starts it in a container.
+func ConfineDataPlane(t T, workDir string, c Confinement, args ...string) *DataPlane {
+	t.Helper()
+	return launchDataPlane(t, workDir, &c, args)
+}
+
+func launchDataPlane(t T, workDir string, c *Confinement, args []string) *DataPlane {
+	t.Helper()
+	d := &DataPlane{args: append([]string{"data-plane", "--work-dir=" + workDir}, args...), confined: c}
 	d.start(t)
 	t.Cleanup(func() {
 		if d.Stop(t); t.Failed() {
@@ -34,7 +46,12 @@ func (d *DataPlane) start(t T) {
 		t.Fatalf("the data plane: %v", err)
 	}
 	log.Close()
-	p := program{log: log.Name(), env: os.Environ(), path: os.Getenv(binaryVariable), args: d.args}
+	p := program{log: log.Name(), env: os.Environ(), path: os.Getenv(binaryVariable), args: d.args, root: Root()}
+	if d.confined != nil {
+		if p, err = p.confine(*d.confined); err != nil {
+			t.Fatalf("the data plane: %v", err)
+		}
+	}
 	if d.process, err = p.start(); err != nil {
 		t.Fatalf("the data plane: %v", err)
 	}

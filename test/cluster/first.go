@@ -71,6 +71,11 @@ func prepare() error {
 	if err := mounts(); err != nil {
 		return err
 	}
+	if root := os.Getenv(RootVariable); root != "" {
+		if err := mountRoot(root); err != nil {
+			return err
+		}
+	}
 	return sysctl(map[string]string{
 		// Ports below it are for FreePort: no outgoing connection takes one.
 		"net/ipv4/ip_local_port_range": "40000 60999",

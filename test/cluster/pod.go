@@ -16,6 +16,11 @@ func (c *Cluster) Pod(user string) ([]string, error) {
 	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
 		return nil, fmt.Errorf("/run: mount: %w", err)
 	}
+	if root := Root(); root != "" {
+		if err := unix.Mount("/run", root+"/run", "", unix.MS_BIND, ""); err != nil {
+			return nil, fmt.Errorf("%s/run: mount: %w", root, err)
+		}
+	}
 	// /var/run is /run.
 	const dir = "/var/run/secrets/kubernetes.io/serviceaccount"
 	if err := os.MkdirAll(dir, 0o755); err != nil {

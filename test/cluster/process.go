@@ -21,6 +21,9 @@ type program struct {
 	path, log string
 	args, env []string
 	user      uint32 // 0: the one of the tests
+	root      string // "": that of the tests
+	// namespaces are flags of clone(2).
+	namespaces uintptr
 }
 
 func start(log string, path string, args ...string) (*process, error) {
@@ -40,7 +43,10 @@ func (g program) start() (*process, error) {
 	c := exec.Command(g.path, g.args...)
 	c.Env, c.Stderr, c.Stdout = g.env, files[0], files[1]
 	// A session of its own: Ctrl-C reaches the tests, and they end their processes.
-	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Chroot: g.root, Cloneflags: g.namespaces}
+	if g.root != "" {
+		c.Dir = "/"
+	}
 	if g.user != 0 {
 		c.SysProcAttr.Credential = &syscall.Credential{Uid: g.user, Gid: g.user}
 	}

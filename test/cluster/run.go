@@ -34,6 +34,8 @@ func Run(run func() int) int {
 		return outside()
 	case "first":
 		return first()
+	case "confined":
+		return confined()
 	}
 	return run()
 }
@@ -42,7 +44,14 @@ func Run(run func() int) int {
 func Inside() bool { return os.Getenv(stageVariable) == "inside" }
 
 func outside() int {
-	dir, err := os.MkdirTemp("", "sp-test-")
+	where := ""
+	if root := os.Getenv(RootVariable); root != "" {
+		if err := checkRoot(root); err != nil {
+			return failed(err)
+		}
+		where = "/tmp" // which can be had in the root
+	}
+	dir, err := os.MkdirTemp(where, "sp-test-")
 	if err != nil {
 		return failed(err)
 	}
@@ -118,8 +127,12 @@ func runToEnd(c *exec.Cmd) int {
 	}
 }
 
-// buildSallyport builds the product into dir, unless SALLYPORT_BINARY names one.
+// buildSallyport builds the product into dir, unless SALLYPORT_BINARY names one or
+// the root has one.
 func buildSallyport(dir string) (string, error) {
+	if os.Getenv(RootVariable) != "" {
+		return binaryInRoot, nil
+	}
 	if p := os.Getenv("SALLYPORT_BINARY"); p != "" {
 		return filepath.Abs(p)
 	}

@@ -25,6 +25,10 @@ type Options struct {
 	Before *Sallyport
 	// Beside is a Sallyport whose ports this one shares, with a folder of its own.
 	Beside *Sallyport
+	// Confined, where not nil, is how it is started, in the place of User.
+	Confined *Confinement
+	// HTTP and HTTPS are its ports, where they are not to be any free ones.
+	HTTP, HTTPS int
 	// User, where not 0, is the user and group to run as; that takes root.
 	User uint32
 	// External: nginx is that one's; WorkDir is its folder.
@@ -81,6 +85,9 @@ func newSallyport(o Options) (*Sallyport, error) {
 	} else if err := s.takePorts(); err != nil {
 		return nil, err
 	}
+	if o.HTTP != 0 {
+		s.HTTP, s.HTTPS = o.HTTP, o.HTTPS
+	}
 	var err error
 	if s.Temp, err = os.MkdirTemp("", "t"); err != nil {
 		return nil, err
@@ -109,6 +116,7 @@ func (s *Sallyport) start(o Options) (err error) {
 	args := []string{
 		"--http-port=" + strconv.Itoa(s.HTTP), "--https-port=" + strconv.Itoa(s.HTTPS),
 		"--healthz-port=" + strconv.Itoa(s.Health), "--default-server-port=" + strconv.Itoa(s.Default),
+		"--profiler-port=0", // its usual port is one for all that run side by side
 	}
 	if o.WorkDir != "" {
 		args = append(args, "--work-dir="+o.WorkDir)
@@ -122,9 +130,16 @@ func (s *Sallyport) start(o Options) (err error) {
 		return err
 	}
 	log.Close()
-	p := program{log: log.Name(), env: append(env, o.Env...), path: os.Getenv(binaryVariable), args: append(args, o.Args...), user: o.User}
-	if o.User != 0 {
-		if err := os.Chown(s.Temp, int(o.User), int(o.User)); err != nil {
+	p := program{log: log.Name(), env: append(env, o.Env...), path: os.Getenv(binaryVariable), args: append(args, o.Args...), user: o.User, root: Root()}
+	owner := int(o.User)
+	if o.Confined != nil {
+		owner = o.Confined.User
+		if p, err = p.confine(*o.Confined); err != nil {
+			return err
+		}
+	}
+	if owner != 0 {
+		if err := os.Chown(s.Temp, owner, owner); err != nil {
 			return err
 		}
 	}

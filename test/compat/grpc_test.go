@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,9 @@ func grpcServer(t *testing.T, address string, secured *tls.Config) {
 	options = append(options,
 		grpc.UnaryInterceptor(func(ctx context.Context, q any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 			asked, _ := metadata.FromIncomingContext(ctx)
+			if n, err := strconv.Atoi(strings.Join(asked["x-long"], "")); err == nil {
+				_ = grpc.SetHeader(ctx, metadata.Pairs("x-long", strings.Repeat("a", n)))
+			}
 			_ = grpc.SetHeader(ctx, metadata.Pairs("x-head", strings.Join(asked["x-asked"], ",")))
 			_ = grpc.SetTrailer(ctx, metadata.Pairs("x-tail", "two words", "x-tail-bin", "\x00\xff"))
 			return handle(ctx, q)
@@ -128,3 +132,9 @@ func grpcGroup() group {
 		return service("clear", g.address(10)) + "---\n" + service("secure", g.address(11)) + "---\n" + service("none")
 	}}
 }
+
+// longHead says how a call ends whose answer has a header of 20 KB.
+var longHead = calls(func(ctx context.Context, h grpc_health_v1.HealthClient) string {
+	_, err := h.Check(metadata.AppendToOutgoingContext(ctx, "x-long", "20000"), &grpc_health_v1.HealthCheckRequest{Service: "known"})
+	return status.Code(err).String()
+})

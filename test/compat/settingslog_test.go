@@ -3,7 +3,6 @@ package compat
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -13,62 +12,6 @@ import (
 
 	"github.com/sallyport-ingress/sallyport/test/cluster"
 )
-
-// A keyProof is a ConfigMap and what comes of it. It runs once with all of it,
-// and once more without each of the keys: then something has to end differently.
-type keyProof struct {
-	keys     []string
-	settings map[string]string
-	flags    []string
-	service  string // "" for web
-	more     string // manifests
-	// prepare makes what the proof needs, and changes its settings and flags.
-	prepare func(t *testing.T, p *keyProof, g *site)
-	// ask says what comes of it. more need not be as want says, and counts for
-	// what differs.
-	ask  func(c client) (said, more string)
-	want string
-}
-
-func (p keyProof) run(t *testing.T, number int) {
-	g := &site{dir: t.TempDir(), number: number}
-	cluster.Echo(t, "web", g.address(1)+":8080")
-	p.settings = maps.Clone(p.settings)
-	p.settings["worker-processes"] = "1" // what one request logs is written before the next one is answered
-	if p.prepare != nil {
-		p.prepare(t, &p, g)
-	}
-	text := service("web", g.address(1)) + "---\n" + proof{service: p.service}.manifest(0, "")
-	if p.more != "" {
-		text += "---\n" + p.more
-	}
-	said, more := p.with(t, *g, "", text)
-	if said != p.want {
-		t.Errorf("got %s, want %s", said, p.want)
-	}
-	for _, key := range p.keys {
-		if less, lessMore := p.with(t, *g, key, text); less == said && lessMore == more {
-			t.Errorf("%s is not proven: without it, all ends the same: %s", key, less)
-		}
-	}
-}
-
-func (p keyProof) with(t *testing.T, g site, lacking, text string) (said, more string) {
-	t.Run("without "+lacking, func(t *testing.T) {
-		g.dir = t.TempDir()
-		settings := maps.Clone(p.settings)
-		if _, ok := settings[lacking]; !ok && lacking != "" {
-			t.Fatalf("%s is not among the settings", lacking)
-		}
-		delete(settings, lacking)
-		g.write(t, "objects", text)
-		g.write(t, "settings", configMap(settings))
-		args := append([]string{"--manifests=" + g.dir, "--watch-ingress-without-class", "--configmap=sallyport/settings"}, p.flags...)
-		g.Sallyport = cluster.Launch(t, cluster.Options{Args: args})
-		said, more = p.ask(client{t, &g, hostOf(0, "")})
-	})
-	return said, more
-}
 
 // written is what a file has, "" where there is none.
 func written(file string) string {
@@ -92,10 +35,10 @@ func logged(c client, log func() string, paths ...string) string {
 	return strings.Join(found, " ")
 }
 
-func TestLogKeys(t *testing.T) {
+func logKeys() map[string]keyProof {
 	var first, second, errors string
 	var syslog *net.UDPConn
-	for name, p := range map[string]keyProof{
+	return map[string]keyProof{
 		"path": {
 			keys: []string{"access-log-path"},
 			prepare: func(t *testing.T, p *keyProof, g *site) {
@@ -220,13 +163,6 @@ func TestLogKeys(t *testing.T) {
 			},
 			want: "true",
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if p.settings == nil {
-				p.settings = map[string]string{}
-			}
-			p.run(t, 1)
-		})
 	}
 }
 

@@ -52,11 +52,11 @@ func encoded(c client, accept, agent string, paths ...string) (said, more string
 	return said, more
 }
 
-func TestCompressionKeys(t *testing.T) {
+func compressionKeys() map[string]keyProof {
 	gzip := map[string]string{"use-gzip": "true", "gzip-level": "9", "gzip-min-length": "100", "gzip-types": "text/mine text/other", "gzip-disable": `Old/[0-9]\.`}
 	brotli := map[string]string{"enable-brotli": "true", "brotli-level": "9", "brotli-min-length": "400", "brotli-types": "text/mine"}
 	texts := func(t *testing.T, p *keyProof, g *site) { p.service, p.more = "texts", compressible(t, g.address(5)) }
-	for name, p := range map[string]keyProof{
+	return map[string]keyProof{
 		"gzip": {
 			keys: []string{"use-gzip", "gzip-level", "gzip-min-length", "gzip-types", "gzip-disable"}, settings: gzip, prepare: texts,
 			ask: func(c client) (string, string) {
@@ -75,12 +75,10 @@ func TestCompressionKeys(t *testing.T) {
 			},
 			want: "br Accept-Encoding; ; ; Accept-Encoding;",
 		},
-	} {
-		t.Run(name, func(t *testing.T) { p.run(t, 2) })
 	}
 }
 
-func TestGeoKeys(t *testing.T) {
+func geoKeys() map[string]keyProof {
 	p := keyProof{
 		keys: []string{"use-geoip2"},
 		settings: map[string]string{
@@ -109,7 +107,9 @@ func TestGeoKeys(t *testing.T) {
 		},
 		want: "451 XX.. named true",
 	}
-	p.run(t, 3)
+	again := p
+	again.keys, again.inner = []string{"geoip2-autoreload-in-minutes"}, true // which are minutes
+	return map[string]keyProof{"databases": p, "newer ones": again}
 }
 
 // freePort is a port on which nobody listens.
@@ -122,9 +122,9 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func TestSnippetKeys(t *testing.T) {
+func snippetKeys() map[string]keyProof {
 	port := 0
-	p := keyProof{
+	return map[string]keyProof{"snippets": {
 		keys: []string{"main-snippet", "http-snippet", "server-snippet", "location-snippet", "global-auth-snippet"},
 		settings: map[string]string{
 			"main-snippet":        "worker_priority 3;",
@@ -161,8 +161,7 @@ func TestSnippetKeys(t *testing.T) {
 			return strings.ReplaceAll(said, c.host, "HOST") + " own:" + own(port), ""
 		},
 		want: "200 HOST GET auth:snippet-GET robot:418 limited:200 limited:503 nice:3 own:301 https://x.example.org/a?b",
-	}
-	p.run(t, 4)
+	}}
 }
 
 // own asks a server of http-snippet's.

@@ -84,7 +84,7 @@ func TestTheFlagsOfIngressNginx(t *testing.T) {
 		"--healthz-host=", "--ingress-class-by-name=false", "--ingress-class=nginx", "--internal-logger-address=127.0.0.1:11514", "--kubeconfig=",
 		"--length-buckets=10,20,30", "--max-buckets=100", "--maxmind-edition-ids=GeoLite2-City,GeoLite2-ASN", "--maxmind-license-key=",
 		"--maxmind-mirror=", "--maxmind-retries-count=1", "--maxmind-retries-timeout=0s", "--metrics-per-host=true", "--metrics-per-undefined-host=false",
-		"--monitor-max-batch-size=10000", "--post-shutdown-grace-period=10", "--profiler-address=127.0.0.1", "--profiler-port=10245", "--profiling=true",
+		"--monitor-max-batch-size=10000", "--post-shutdown-grace-period=1", "--profiler-address=127.0.0.1", "--profiler-port=10245", "--profiling=true",
 		"--publish-service=", "--publish-status-address=", "--report-node-internal-ip-address=false", "--report-status-classes=false",
 		"--shutdown-grace-period=0", "--size-buckets=10,100", "--ssl-passthrough-proxy-port=442", "--status-port=10246", "--status-update-interval=60",
 		"--stream-port=10247", "--sync-period=0s", "--sync-rate-limit=0.3", "--tcp-services-configmap=", "--time-buckets=0.005,0.01",

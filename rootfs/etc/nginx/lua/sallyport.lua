@@ -13,7 +13,8 @@ local M = {}
 -- options.reject_handshake: no TLS for hosts that are not known;
 -- options.client_header: the header that names the client, or nil;
 -- options.tracing: how spans are sampled, and how many are kept for the collector;
--- options.metrics: histogram bounds {time, length, size}, or nil.
+-- options.metrics: histogram bounds {time, length, size}, rows and, where there are native
+-- histograms, their schema; or nil.
 function M.init(options)
     local data = require("sallyport.data")
     local auth = require("sallyport.feature.auth")
@@ -27,7 +28,8 @@ function M.init(options)
 
     auth.init(options.own, options.own_tls)
     data.init(options.dir)
-    balancer.init(options.unavailable, options.names)
+    local requests = options.metrics and require("sallyport.requests")
+    balancer.init(options.unavailable, options.names, requests and requests.split)
     certificate.init(options.reject_handshake)
     phases.init()
     require("sallyport.authrequest").init(options.client_header)
@@ -49,7 +51,6 @@ function M.init(options)
     M.error_status = errors.status
 
     local release = options.limits and require("sallyport.feature.limit").release
-    local requests = options.metrics and require("sallyport.requests")
     if requests then
         requests.init(options.metrics)
         M.exit = requests.flush_at_exit

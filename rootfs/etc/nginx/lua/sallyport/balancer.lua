@@ -23,6 +23,7 @@ local MAX_MORE_TRIES = 15
 
 local unavailable  -- address of the server that answers 503
 local names        -- the access log shows what a route's backend is called
+local split        -- function of a route that has given a request to its canary
 
 local nobody = { size = 0 }
 local backends = {} -- by backend id: { epoch, text, size, next, more, [1..size] }
@@ -61,7 +62,7 @@ local function current_backend(id)
     end
     if not backend then
         -- Workers that start together must not walk in step.
-        backend = { id = id, size = 0, next = math.huge }
+        backend = { id = id, name = id:gsub("/", "-"), size = 0, next = math.huge }
         backends[id] = backend
     end
     if backend.text ~= text then
@@ -119,8 +120,11 @@ local function special(route)
         backend, way = ctx.backend, ctx.way
         ctx.peer = nil
     end
-    if names and backend ~= route.backend then
-        var.proxy_alternative_upstream_name = backend.id:gsub("/", "-")
+    if backend ~= route.backend and (names or split) then
+        var.proxy_alternative_upstream_name = backend.name
+        if split then
+            split(route)
+        end
     end
     local size = backend.size
     if size == 0 then
@@ -205,10 +209,12 @@ function M.pick(id)
 end
 
 --- init runs in the master: address is that of the server that answers 503;
--- named says that the access log shows $proxy_upstream_name.
-function M.init(address, named)
+-- named says that the access log shows $proxy_upstream_name; count_apart is called
+-- with a route that has given a request to its canary, where requests are counted.
+function M.init(address, named, count_apart)
     unavailable = address
     names = named
+    split = count_apart
     routes.init(renew)
 end
 

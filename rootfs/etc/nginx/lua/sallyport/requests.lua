@@ -17,7 +17,7 @@ local start_time = ngx.req.start_time
 local tonumber = tonumber
 
 local FLUSH_SECONDS = 1
-local MAX_ROWS = 10000 -- per worker, about 8 MB; requests beyond are only counted
+local FOLDED = "*"     -- no route id; a row for each method and status, which are few
 
 local METHODS = {
     GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true,
@@ -27,11 +27,17 @@ local METHODS = {
 
 local new_row = ffi.typeof("double[?]")
 local by_route = {} -- route id → method → status → row of numbers
+-- Of the routes that have given a request to their canary. They are in this table
+-- only, so that the others are not asked.
+local by_canary = {} -- route id → name of the canary, or "" → method → status → row
 local rows = {}     -- the same rows, with their keys, in order of appearance
 local overflow = 0
+local max_rows      -- per worker, about 0.8 kB each; requests beyond share the rows of FOLDED
 
 local width -- numbers in a row
 local time_bucket, length_bucket, size_bucket
+local time_native, size_native                  -- the same of native histograms, or nil
+local after_time, after_length, after_size      -- where those begin in a histogram
 local request_duration, connect_duration, header_duration, response_duration
 local request_size, response_size, bytes_sent
 
@@ -46,18 +52,21 @@ end
 
 local function row_of(route, method, status)
     method = METHODS[method] and method or "OTHER"
-    local by_status = child(child(by_route, route), method)
+    local canaries = by_canary[route]
+    -- It outlives internal redirects, as ngx.ctx does not.
+    local canary = canaries and var.proxy_alternative_upstream_name or ""
+    local by_status = child(canaries and child(canaries, canary) or child(by_route, route), method)
     local row = by_status[status]
     if row then
         return row
     end
-    if #rows >= MAX_ROWS then
+    if #rows >= max_rows and route ~= FOLDED then
         overflow = overflow + 1
-        return nil
+        return row_of(FOLDED, method, status)
     end
     row = new_row(width)
     by_status[status] = row
-    rows[#rows + 1] = { key = series.key(route, method, status), row = row }
+    rows[#rows + 1] = { key = series.key(route, method, status, canary), row = row }
     return row
 end
 
@@ -67,18 +76,38 @@ local function last(text)
     return tonumber(text:match("[%d.]+$"))
 end
 
-local function add(row, at, bucket, value)
+local function add(row, at, bucket, value, native, after)
     row[at] = row[at] + value
     row[at + 1] = row[at + 1] + 1
     row[at + 2 + bucket] = row[at + 2 + bucket] + 1
+    if native then
+        local i = at + after + native(value)
+        row[i] = row[i] + 1
+    end
 end
 
 local function add_upstream(row, at, text)
     if text then
         local seconds = tonumber(text) or last(text)
         if seconds then
-            add(row, at, time_bucket(seconds), seconds)
+            add(row, at, time_bucket(seconds), seconds, time_native, after_time)
         end
+    end
+end
+
+local function split(id)
+    if not by_canary[id] then
+        by_canary[id] = { [""] = by_route[id] }
+        by_route[id] = nil
+    end
+end
+
+--- split says that a route has given a request to its canary.
+function M.split(route)
+    split(route.id)
+    local errors = route.value.errors
+    if errors and errors.route then
+        split(errors.route) -- where such a request ends that fails
     end
 end
 
@@ -94,22 +123,19 @@ function M.log()
     local row = statuses and statuses[status]
     if not row then
         row = row_of(route, method, status)
-        if not row then
-            return
-        end
     end
 
     row[0] = row[0] + 1
     local seconds = now() - start_time()
-    add(row, request_duration, time_bucket(seconds), seconds)
+    add(row, request_duration, time_bucket(seconds), seconds, time_native, after_time)
     add_upstream(row, connect_duration, var.upstream_connect_time)
     add_upstream(row, header_duration, var.upstream_header_time)
     add_upstream(row, response_duration, var.upstream_response_time)
     local length = tonumber(var.request_length)
-    add(row, request_size, length_bucket(length), length)
+    add(row, request_size, length_bucket(length), length, size_native, after_length)
     local sent = tonumber(var.bytes_sent)
-    add(row, response_size, length_bucket(sent), sent)
-    add(row, bytes_sent, size_bucket(sent), sent)
+    add(row, response_size, length_bucket(sent), sent, size_native, after_length)
+    add(row, bytes_sent, size_bucket(sent), sent, size_native, after_size)
 end
 
 -- flush moves this worker's numbers to those of all, unless another worker is
@@ -157,11 +183,18 @@ function M.rows()
     return series.all()
 end
 
---- init runs in the master. bounds: {time, length, size}, in seconds and bytes.
+--- init runs in the master. bounds: {time, length, size}, in seconds and bytes,
+-- rows, how many a worker may have, and schema, that of native histograms, or nil.
 function M.init(bounds)
+    max_rows = bounds.rows
     time_bucket = histogram.compile(bounds.time)
     length_bucket = histogram.compile(bounds.length)
     size_bucket = histogram.compile(bounds.size)
+    if bounds.schema then
+        time_native = histogram.exponential(bounds.schema, unpack(series.TIME_POWERS))
+        size_native = histogram.exponential(bounds.schema, unpack(series.SIZE_POWERS))
+        after_time, after_length, after_size = #bounds.time + 3, #bounds.length + 3, #bounds.size + 3
+    end
     local at
     at, width = series.init(bounds)
     request_duration = at.request_duration
