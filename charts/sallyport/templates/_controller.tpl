@@ -73,6 +73,7 @@
 {{- if $c.ingressClassByName }}{{ $_ := set $args "ingress-class-by-name" true }}{{ end -}}
 {{- if $c.watchIngressWithoutClass }}{{ $_ := set $args "watch-ingress-without-class" true }}{{ end -}}
 {{- if $c.metrics.enabled }}{{ $_ := set $args "enable-metrics" true }}{{ end -}}
+{{- if $c.enableTopologyAwareRouting }}{{ $_ := set $args "enable-topology-aware-routing" true }}{{ end -}}
 {{- with include "sallyport.certificates" . }}
 {{- $_ := set $args "validating-webhook" (printf ":%d" (int $webhook.port)) }}
 {{- if eq . "self" }}

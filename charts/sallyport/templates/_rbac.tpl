@@ -55,7 +55,7 @@
 - apiGroups: [networking.k8s.io]
   resources: [ingressclasses]
   verbs: [list, watch]
-{{- if not (include "sallyport.publishService" .) }}
+{{- if or (not (include "sallyport.publishService" .)) .Values.controller.enableTopologyAwareRouting }}
 - apiGroups: [""]
   resources: [nodes]
   verbs: [get]

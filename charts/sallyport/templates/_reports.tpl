@@ -15,7 +15,6 @@
 {{- $reasons := dict
   "controller.image.chroot" "there is no chroot image; the root is read-only instead"
   "controller.image.digestChroot" "there is no chroot image; the root is read-only instead"
-  "controller.enableTopologyAwareRouting" "endpoints of all zones are used"
   "controller.extraModules" $modules
   "controller.opentelemetry" "tracing needs no module: controller.config.enable-opentelemetry is all"
   "controller.existingPsp" $policies
