@@ -67,9 +67,10 @@ golden: ## rewrite what the examples and the proxier's plans expect; then read t
 	go test ./test -run Example -count=1 -update
 	go test ./test/l4 ./controller/proxier/... -run Golden -count=1 -update
 
-docs: ## rewrite the references of annotations, settings and flags
+docs: ## rewrite the references of annotations, settings, flags and the chart's values
 	go run ./cmd/sallyport docs
 	go run ./cmd/sallyport-proxier docs
+	go test ./test/chart -run Fresh -count=1 -update
 
 bench: ## the measures of speed and memory, as ratios and counts
 	@test/setup/install bench

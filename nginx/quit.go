@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +14,14 @@ const (
 	killing     = time.Second
 )
 
-// Quit lets nginx finish its requests and end. It stops listening at once.
+// goodbye is how long clients have to send one more request and learn that they
+// should leave, before nginx is told to quit. Workers stop by themselves a
+// moment later (retire.lua).
+const goodbye = time.Second
+
+// Quit lets nginx finish its requests and end. Where it has connections, it says
+// on each that it will be closed, and quits a second later: nginx by itself closes
+// idle ones at once, and a request that is on its way on one is lost.
 // When the context ends first, the rest is cut off, and the error says so.
 func (n *Nginx) Quit(ctx context.Context) error {
 	n.changing.Lock()
@@ -22,6 +30,7 @@ func (n *Nginx) Quit(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
+	n.sayGoodbye(ctx)
 	n.tell(p, unix.SIGQUIT)
 	err := n.awaitEnd(ctx, p)
 	if err == nil {
@@ -35,6 +44,21 @@ func (n *Nginx) Quit(ctx context.Context) error {
 		n.kill(p)
 	}
 	return err
+}
+
+// sayGoodbye does nothing where nobody is there to hear it.
+func (n *Nginx) sayGoodbye(ctx context.Context) {
+	stub, err := n.Stub(ctx)
+	if err != nil || stub.Active <= 1 { // the one that asks
+		return
+	}
+	if _, err := n.control.ask(ctx, http.MethodPost, "/leave", nil); err != nil {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(goodbye):
+	}
 }
 
 // tell signals the master, which tells its workers; or the workers where the

@@ -24,6 +24,7 @@ type options struct {
 	// Where objects come from.
 	Manifests, Kubeconfig, APIServer, CertificateAuthority string
 	WatchNamespace, WatchNamespaceSelector                 string
+	Secrets                                                string
 	SyncPeriod                                             time.Duration
 	Topology                                               bool
 
@@ -44,6 +45,8 @@ type options struct {
 	HealthzHost, HealthPath          string
 	HealthzPort                      int
 	ShutdownGrace, PostShutdownGrace int
+	SharePorts                       bool
+	HealthzSocket                    string
 	HealthTimeout                    int
 	ReloadRate                       float32 // a second; 0: as many as there are
 	PushRetries                      int
@@ -81,6 +84,8 @@ func (o *options) sourceFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.CertificateAuthority, "certificate-authority", "", "path of the API server's CA certificate, with --apiserver-host")
 	f.StringVar(&o.WatchNamespace, "watch-namespace", "", "read Ingresses, Services and endpoints of this namespace only")
 	f.StringVar(&o.WatchNamespaceSelector, "watch-namespace-selector", "", "read Ingresses only of namespaces with these labels")
+	f.StringVar(&o.Secrets, "secrets", "watch", "how the Secrets that are referred to are read, each by its name: watch, which takes the verbs list and watch and sees a change at once; or get, which takes that verb alone, "+
+		"and sees one that is awaited within 2 seconds and a change within 10, as long as they are 1,600 at most")
 	f.DurationVar(&o.SyncPeriod, "sync-period", 0, "how often to go through all objects that were read once more, though watches tell of each change; 0 for never")
 	f.BoolVar(&o.Topology, "enable-topology-aware-routing", false, "of a Service whose EndpointSlices have hints, use the endpoints for the zone of the pod's node; reads the pod and the node")
 }
@@ -111,6 +116,8 @@ func (o *options) nginxFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.DefaultPort, "default-server-port", 8181, "port of the server that answers 404 to everything; 0 for none")
 	f.StringVar(&o.HealthzHost, "healthz-host", "", "address of /healthz and /metrics; all where empty")
 	f.IntVar(&o.HealthzPort, "healthz-port", 10254, "port of /healthz and /metrics")
+	f.StringVar(&o.HealthzSocket, "healthz-socket", "", "path of a unix socket that answers /healthz as well, for `sallyport healthy`: the probe of one of two that share ports")
+	f.BoolVar(&o.SharePorts, "share-ports", false, "let another controller of the same user that has this flag listen on the same ports, as an old pod and its successor on the host network")
 	f.StringVar(&o.HealthPath, "health-check-path", "/healthz", "path that tells whether nginx serves")
 	f.IntVar(&o.HealthTimeout, "health-check-timeout", 4, "seconds that nginx may take to say that it serves, less than a probe's own")
 	f.IntVar(&o.StatusPort, "status-port", 0, "port at 127.0.0.1 where nginx answers /nginx_status, /healthz and /is-dynamic-lb-initialized; 0 for none, as nginx's status is on a unix socket too")
@@ -157,7 +164,7 @@ func (o *options) parse(args []string, stderr io.Writer) (*pflag.FlagSet, error)
 	groups := o.flagGroups()
 	f := joined(groups)
 	f.Usage = func() {
-		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport data-plane|render|dbg|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", usages(groups))
+		fmt.Fprintf(stderr, "usage: sallyport [flags]\n       sallyport data-plane|healthy|render|dbg|echo|docs|version …\n\nRuns the Ingress controller.\n\n%s", usages(groups))
 	}
 	if err := f.Parse(args); err != nil {
 		return f, &usageError{err}
@@ -230,6 +237,9 @@ func (o *options) check() error {
 	}
 	if err := o.Geo.check(); err != nil {
 		return err
+	}
+	if o.Secrets != "get" && o.Secrets != "watch" {
+		return usagef("--secrets %q is neither get nor watch", o.Secrets)
 	}
 	if o.LogFormat != "text" && o.LogFormat != "json" {
 		return usagef("--log-format %q is neither text nor json", o.LogFormat)

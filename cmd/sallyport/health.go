@@ -20,9 +20,18 @@ type health struct {
 // listenHealth listens at once, so that a port that is taken is an error of
 // the start.
 func listenHealth(o options, serves func(context.Context) error, metrics http.Handler, log *slog.Logger) (*health, error) {
-	listener, err := net.Listen("tcp", o.healthAddress())
+	listener, err := o.listening().Listen(context.Background(), "tcp", o.healthAddress())
 	if err != nil {
 		return nil, fmt.Errorf("--healthz-port: %w", err)
+	}
+	all := []net.Listener{listener}
+	if o.HealthzSocket != "" {
+		own, err := listenOwn(o.HealthzSocket)
+		if err != nil {
+			listener.Close()
+			return nil, err
+		}
+		all = append(all, own)
 	}
 	h := &health{}
 	mux := http.NewServeMux()
@@ -41,11 +50,13 @@ func listenHealth(o options, serves func(context.Context) error, metrics http.Ha
 	})
 	mux.Handle("/metrics", metrics)
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	go func() {
-		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("serving health", "error", err)
-		}
-	}()
+	for _, listener := range all {
+		go func() {
+			if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				log.Error("serving health", "error", err)
+			}
+		}()
+	}
 	return h, nil
 }
 

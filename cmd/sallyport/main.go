@@ -37,6 +37,7 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		commands := map[string]command{
 			"data-plane": dataPlaneCommand,
+			"healthy":    healthy,
 			"render":     render,
 			"dbg":        dbg,
 			"echo":       echo,
@@ -45,7 +46,7 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		}
 		var ok bool
 		if run, ok = commands[args[0]]; !ok {
-			fmt.Fprintf(stderr, "sallyport: there is no command %q; the commands are data-plane, render, dbg, echo, docs, version, and none for the controller\n", args[0])
+			fmt.Fprintf(stderr, "sallyport: there is no command %q; the commands are data-plane, healthy, render, dbg, echo, docs, version, and none for the controller\n", args[0])
 			return 2
 		}
 		rest = args[1:]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -111,7 +112,7 @@ func (o *options) claimPorts(proxy dataPlane, log *slog.Logger) (model.Listen, e
 		}
 	}
 	if p := (port{number: listen.StatusPort}); p.number != 0 && !ours.has(p) {
-		if err := p.free(); err != nil {
+		if err := p.free(o.listening()); err != nil {
 			log.Warn("nginx's status has no port", "flag", "--status-port", "because", err)
 			listen.StatusPort = 0
 		}
@@ -128,7 +129,7 @@ func (o *options) claimPorts(proxy dataPlane, log *slog.Logger) (model.Listen, e
 // free says why nginx can't have a port now. Where nginx is another container's,
 // that this one may not have it says nothing of that one.
 func (o *options) free(p port) error {
-	err := p.free()
+	err := p.free(o.listening())
 	if o.ExternalDataPlane && errors.Is(err, syscall.EACCES) {
 		return nil
 	}
@@ -136,15 +137,15 @@ func (o *options) free(p port) error {
 }
 
 // free says why a port can't be had now.
-func (p port) free() error {
+func (p port) free(listening *net.ListenConfig) error {
 	if p.udp {
-		c, err := net.ListenPacket("udp", ":"+strconv.Itoa(p.number))
+		c, err := listening.ListenPacket(context.Background(), "udp", ":"+strconv.Itoa(p.number))
 		if err != nil {
 			return err
 		}
 		return c.Close()
 	}
-	l, err := net.Listen("tcp", ":"+strconv.Itoa(p.number))
+	l, err := listening.Listen(context.Background(), "tcp", ":"+strconv.Itoa(p.number))
 	if errors.Is(err, syscall.EACCES) {
 		return fmt.Errorf("%w (ports below 1024 need root or CAP_NET_BIND_SERVICE)", err)
 	}

@@ -123,7 +123,11 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		buildOptions.NoHTTP3 = "nginx " + build.VersionText + " is built without HTTP/3, which there is from 1.25 on"
 	}
 	nginxConf := environment(o, build, rules, proxy.Paths())
-	webhook, follow := o.webhook(buildOptions, nginxConf, counters, log)
+	keeper, err := o.keeper(writer, log)
+	if err != nil {
+		return err
+	}
+	webhook, follow := o.webhook(buildOptions, nginxConf, keeper, counters, log)
 	loop, err := controller.New(controller.Options{
 		Store:       objects,
 		Proxy:       proxy,
@@ -178,6 +182,9 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if webhook != nil {
 		tasks.start("the admission webhook", func() error { webhook.Run(work); return nil })
 	}
+	if keeper != nil {
+		tasks.start("keeping the webhook's certificate", func() error { keeper.Run(work); return nil })
+	}
 	if writer != nil {
 		tasks.start("writing status", func() error { return writer.Run(work) })
 	}
@@ -223,6 +230,7 @@ func (o *options) store(client kubernetes.Interface, log *slog.Logger) *store.St
 	return store.NewCluster(client, store.ClusterOptions{
 		Namespace:         o.WatchNamespace,
 		NamespaceSelector: o.buildOptions().NamespaceSelector,
+		GetSecrets:        o.Secrets == "get",
 		Resync:            o.SyncPeriod,
 		Log:               log,
 	})

@@ -45,7 +45,7 @@ func (f *files) config(*tls.ClientHelloInfo) (*tls.Config, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := [3]os.FileInfo{look(f.o.Certificate), look(f.o.Key), look(f.o.ClientCA)}
-	if f.started && same(now[0], f.seen[0]) && same(now[1], f.seen[1]) && same(now[2], f.seen[2]) {
+	if f.started && f.o.Keeper == nil && same(now[0], f.seen[0]) && same(now[1], f.seen[1]) && same(now[2], f.seen[2]) {
 		return f.live, f.err
 	}
 	f.started, f.seen = true, now
@@ -68,10 +68,21 @@ func (f *files) instead() string {
 	return "those before"
 }
 
+func (f *files) pair() (tls.Certificate, error) {
+	if f.o.Keeper == nil {
+		return tls.LoadX509KeyPair(f.o.Certificate, f.o.Key)
+	}
+	c, err := f.o.Keeper.certificate()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return *c, nil
+}
+
 // read makes a config without session tickets: who comes back is verified by the
 // authorities of now.
 func (f *files) read() (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(f.o.Certificate, f.o.Key)
+	pair, err := f.pair()
 	if err != nil {
 		return nil, err
 	}

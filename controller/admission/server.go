@@ -24,10 +24,13 @@ type Observer interface {
 	Listening(yes bool)
 }
 
-// Options are a Server's parts. All are needed but ClientCA and Namespace.
+// Options are a Server's parts. All are needed but Listening, ClientCA and Namespace, and
+// either a Keeper or a Certificate and its Key.
 type Options struct {
-	Address          string // as net.Listen takes it
-	Certificate, Key string // files in PEM
+	Address          string            // as net.Listen takes it
+	Listening        *net.ListenConfig // nil: as usual
+	Certificate, Key string            // files in PEM
+	Keeper           *Keeper           // of a certificate that this replica makes itself
 	// ClientCA is a file of authorities in PEM. Where it is set, only callers
 	// with a certificate by one of them are answered.
 	ClientCA  string
@@ -46,6 +49,9 @@ type Server struct {
 
 // New makes a Server.
 func New(o Options) *Server {
+	if o.Listening == nil {
+		o.Listening = &net.ListenConfig{}
+	}
 	return &Server{o: o, memory: semaphore.NewWeighted(bodies), work: semaphore.NewWeighted(judges())}
 }
 
@@ -54,7 +60,7 @@ func New(o Options) *Server {
 func (s *Server) Run(ctx context.Context) {
 	pause := time.Second
 	for ctx.Err() == nil {
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.o.Address)
+		listener, err := s.o.Listening.Listen(ctx, "tcp", s.o.Address)
 		if err == nil {
 			pause = time.Second
 			s.o.Log.Info("the admission webhook listens", "address", listener.Addr().String(), "callers verified", s.o.ClientCA != "")

@@ -2,7 +2,8 @@
 // into Events.
 //
 // It is the only part that writes to the cluster, and it writes nothing but
-// these and the Lease by which replicas agree on who does. It never writes an
+// these, the Lease by which replicas agree on who does, and whom API servers
+// believe when they ask the admission webhook. It never writes an
 // object as the store gave it: the store leaves fields out.
 package status
 

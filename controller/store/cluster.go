@@ -24,6 +24,9 @@ type ClusterOptions struct {
 	// NamespaceSelector, where not nil, brings into the Snapshot the Namespaces
 	// that it selects, and no others. Where nil no Namespace is read.
 	NamespaceSelector labels.Selector
+	// GetSecrets reads Secrets by GET alone, so that no right to list or watch
+	// any is needed.
+	GetSecrets bool
 	// Proxier, where not nil, reads what the proxier needs and nothing else.
 	Proxier *ProxierOptions
 	// Resync is how often all objects are gone through once more; 0: never.
@@ -39,7 +42,7 @@ func NewCluster(client kubernetes.Interface, o ClusterOptions) *Store {
 	o.Log = orDiscard(o.Log)
 	p := newPending()
 	c := &cluster{client: client, options: o, pending: p}
-	c.singles = newSingles(readCluster(client), p, o.Log)
+	c.singles = newSingles(readCluster(client, o.GetSecrets), p, o.Log)
 	return newStore(p, c, o.Resolver, o.Log)
 }
 

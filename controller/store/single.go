@@ -32,34 +32,42 @@ const (
 // daily routine: the object is read anew.
 var errTooOld = errors.New("the version is too old")
 
-// A reader reads the objects of one kind and namespace.
+// A reader reads the objects of one kind and namespace. Where get is not nil, it
+// is all that may be used.
 type reader struct {
+	get   func(ctx context.Context, name string, o metav1.GetOptions) (metav1.Object, error)
 	list  func(context.Context, metav1.ListOptions) (found []metav1.Object, version string, err error)
 	watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
 }
 
 // readCluster is how Secrets and ConfigMaps are read. Others are never wanted
 // one by one.
-func readCluster(client kubernetes.Interface) func(ref) reader {
+func readCluster(client kubernetes.Interface, getSecrets bool) func(ref) reader {
 	return func(r ref) reader {
-		if r.kind == secrets {
+		switch {
+		case r.kind == secrets && getSecrets:
 			api := client.CoreV1().Secrets(r.key.Namespace)
-			return reader{func(ctx context.Context, o metav1.ListOptions) ([]metav1.Object, string, error) {
+			return reader{get: func(ctx context.Context, name string, o metav1.GetOptions) (metav1.Object, error) {
+				return api.Get(ctx, name, o)
+			}}
+		case r.kind == secrets:
+			api := client.CoreV1().Secrets(r.key.Namespace)
+			return reader{list: func(ctx context.Context, o metav1.ListOptions) ([]metav1.Object, string, error) {
 				l, err := api.List(ctx, o)
 				if err != nil {
 					return nil, "", err
 				}
 				return pointers(l.Items), l.ResourceVersion, nil
-			}, api.Watch}
+			}, watch: api.Watch}
 		}
 		api := client.CoreV1().ConfigMaps(r.key.Namespace)
-		return reader{func(ctx context.Context, o metav1.ListOptions) ([]metav1.Object, string, error) {
+		return reader{list: func(ctx context.Context, o metav1.ListOptions) ([]metav1.Object, string, error) {
 			l, err := api.List(ctx, o)
 			if err != nil {
 				return nil, "", err
 			}
 			return pointers(l.Items), l.ResourceVersion, nil
-		}, api.Watch}
+		}, watch: api.Watch}
 	}
 }
 
@@ -77,6 +85,10 @@ func pointers[T any, P interface {
 // run reads the object and watches it, and starts again when that ends, until
 // ctx does.
 func (one *single) run(ctx context.Context, read reader) {
+	if read.get != nil {
+		one.poll(ctx, read.get)
+		return
+	}
 	failures := 0
 	for ctx.Err() == nil {
 		began := time.Now()

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"golang.org/x/time/rate"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -15,13 +16,15 @@ import (
 // Secrets shall not be 1,000 requests at once.
 const reads = 32
 
-// singles keeps one watch for each object that is wanted by name. An informer
-// would list them all, and a controller has no business to read every Secret.
+// singles keeps one watch, or where that is not allowed one poll, for each
+// object that is wanted by name. An informer would list them all, and a
+// controller has no business to read every Secret.
 type singles struct {
 	read    func(ref) reader
 	pending *pending
 	log     *slog.Logger
 	slots   chan struct{} // one for each read under way
+	polls   *rate.Limiter // of reads that may well tell nothing new
 
 	mu     sync.Mutex
 	ctx    context.Context // nil until run
@@ -33,16 +36,19 @@ type singles struct {
 
 // A single is the watch of one object.
 type single struct {
-	set      *singles
-	ref      ref
-	stop     context.CancelFunc // nil until started
-	answered bool               // under the set's lock
+	set  *singles
+	ref  ref
+	stop context.CancelFunc // nil until started
+	// Under the set's lock:
+	answered   bool
+	complained bool // the last word was a problem
 }
 
 func newSingles(read func(ref) reader, p *pending, log *slog.Logger) *singles {
 	return &singles{
 		read: read, pending: p, log: log,
 		slots:  make(chan struct{}, reads),
+		polls:  rate.NewLimiter(pollRate, pollRate),
 		wanted: map[ref]*single{},
 	}
 }
@@ -158,6 +164,7 @@ func (one *single) tell(say func(*pending)) {
 // found passes on the object, or nil for one that is not there.
 func (one *single) found(o metav1.Object) {
 	one.tell(func(p *pending) {
+		one.complained = false
 		p.set(one.ref, arrival{object: o})
 		p.problem(one.source(), nil)
 	})
@@ -166,7 +173,10 @@ func (one *single) found(o metav1.Object) {
 // unreadable keeps the object as it was last seen and says why there is no
 // newer one.
 func (one *single) unreadable(reason string) {
-	one.tell(func(p *pending) { p.problem(one.source(), one.problem(reason)) })
+	one.tell(func(p *pending) {
+		one.complained = true
+		p.problem(one.source(), one.problem(reason))
+	})
 }
 
 func (one *single) source() string { return one.ref.object().String() }

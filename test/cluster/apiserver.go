@@ -30,6 +30,8 @@ omitStages: [RequestReceived, ResponseStarted]
 rules:
 - level: Metadata
   users: [sallyport]
+- level: Metadata
+  userGroups: [system:serviceaccounts]
 - level: None
 `
 	// Who the API server says it is when it asks a webhook.

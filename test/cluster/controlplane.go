@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -120,14 +122,25 @@ func (c *Cluster) Close() {
 func (c *Cluster) URL() string { return fmt.Sprintf("https://%s:%d", apiAddress, c.port) }
 
 // Kubeconfig writes a kubeconfig for one of the users and gives its path.
-func (c *Cluster) Kubeconfig(user string) (string, error) {
+func (c *Cluster) Kubeconfig(user string) (string, error) { return c.kubeconfig(user, user) }
+
+// AccountKubeconfig is Kubeconfig for a service account that is there.
+func (c *Cluster) AccountKubeconfig(namespace, name string) (string, error) {
+	token, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(context.Background(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		return "", err
+	}
+	return c.kubeconfig(namespace+"-"+name, token.Status.Token)
+}
+
+func (c *Cluster) kubeconfig(user, token string) (string, error) {
 	text := fmt.Sprintf(`apiVersion: v1
 kind: Config
 clusters: [{name: test, cluster: {server: %[1]q, certificate-authority: %[3]q}}]
-users: [{name: %[2]s, user: {token: %[2]s}}]
+users: [{name: %[2]s, user: {token: %[4]s}}]
 contexts: [{name: test, context: {cluster: test, user: %[2]s}}]
 current-context: test
-`, c.URL(), user, c.authority())
+`, c.URL(), user, c.authority(), token)
 	path := filepath.Join(c.dir, user+".kubeconfig")
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }

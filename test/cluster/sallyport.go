@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -22,6 +23,8 @@ type Options struct {
 	// Before is a Sallyport whose ports and temporary folder this one takes on,
 	// as a container that is started again does.
 	Before *Sallyport
+	// Beside is a Sallyport whose ports this one shares, with a folder of its own.
+	Beside *Sallyport
 	// Confined, where not nil, is how it is started, in the place of User.
 	Confined *Confinement
 	// HTTP and HTTPS are its ports, where they are not to be any free ones.
@@ -77,18 +80,36 @@ func newSallyport(o Options) (*Sallyport, error) {
 		s.HTTP, s.HTTPS, s.Health, s.Default, s.Temp, s.sessions = b.HTTP, b.HTTPS, b.Health, b.Default, b.Temp, b.sessions
 		return s, nil
 	}
-	ports, err := freePorts(4)
-	if err != nil {
+	if b := o.Beside; b != nil {
+		s.HTTP, s.HTTPS, s.Health, s.Default = b.HTTP, b.HTTPS, b.Health, b.Default
+	} else if err := s.takePorts(); err != nil {
 		return nil, err
 	}
-	s.HTTP, s.HTTPS, s.Health, s.Default = ports[0], ports[1], ports[2], ports[3]
 	if o.HTTP != 0 {
 		s.HTTP, s.HTTPS = o.HTTP, o.HTTPS
 	}
+	var err error
 	if s.Temp, err = os.MkdirTemp("", "t"); err != nil {
 		return nil, err
 	}
 	return s, os.Chmod(s.Temp, 0o711)
+}
+
+func (s *Sallyport) takePorts() error {
+	ports, err := freePorts(4)
+	if err == nil {
+		s.HTTP, s.HTTPS, s.Health, s.Default = ports[0], ports[1], ports[2], ports[3]
+	}
+	return err
+}
+
+// Healthy is what `sallyport healthy` says of the one with that socket.
+func Healthy(socket string) error {
+	out, err := exec.Command(os.Getenv(binaryVariable), "healthy", socket).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
 }
 
 func (s *Sallyport) start(o Options) (err error) {

@@ -59,6 +59,12 @@ local handlers = {
     ["/status"] = {
         GET = function() answer(200, data.status()) end,
     },
+    ["/leave"] = {
+        POST = function()
+            data.leave()
+            answer(200, {})
+        end,
+    },
     ["/requests"] = {
         GET = function()
             if not M.requests then

@@ -145,6 +145,7 @@ function M.started(generation)
         ngx.log(ngx.ERR, "generation ", generation, " is not known to others: ", err)
     end
     dict:set("serving", cycle) -- a number: in its own place, as those below
+    dict:set("leaving", -1)
     dict:incr("version", 1)
 end
 
@@ -171,6 +172,17 @@ function M.replaced()
     return dict:get("serving") > cycle
 end
 
+--- leave has all workers of this configuration end their connections, one
+-- response each. Workers that start later do not know of it.
+function M.leave()
+    dict:set("leaving", cycle)
+end
+
+--- leaving says whether this worker is to do so.
+function M.leaving()
+    return dict:get("leaving") == cycle
+end
+
 --- init runs when a configuration is loaded. The first time, it fills the
 -- dictionary from the data file, if there is one. The dictionary outlives a
 -- reload.
@@ -184,6 +196,7 @@ function M.init(dir)
     dict:set("version", 0)
     dict:set("cycle", cycle)
     dict:set("serving", cycle)
+    dict:set("leaving", -1)
     dict:set("generation", padded(""))
     for id = 0, MOST_WORKERS - 1 do
         dict:set("worker:" .. id, padded(""))

@@ -19,6 +19,11 @@ local M = {}
 -- old worker stay for so long.
 local GRACE_SECONDS = 1
 
+-- How long a worker goes on after it was asked to leave: longer than the
+-- controller waits before it has nginx quit (quit.go), so that nothing is left
+-- unaccepted between the two.
+local GOODBYE_SECONDS = 1.5
+
 -- How often a worker looks whether it has been replaced. It looks at its first
 -- request after that anyway; but there may be none in those 100 ms.
 local CHECK_SECONDS = 0.04
@@ -59,18 +64,39 @@ local function leave(premature)
     C.ngx_set_shutdown_timer(C.ngx_cycle)
 end
 
---- check lets this worker leave if it has been replaced. It may be called from
+-- say_goodbye goes on serving, and ends each connection with the response that is
+-- next, for nginx is about to quit: a client that is asked to leave loses nothing,
+-- and one whose idle connection is closed may lose a request. New connections
+-- are taken to the end, for a socket that nobody accepts from loses them.
+local function say_goodbye(premature)
+    if premature or ngx.worker.exiting() then
+        return
+    end
+    local ok, err = ngx.timer.at(GOODBYE_SECONDS, function()
+        C.ngx_close_listening_sockets(C.ngx_cycle)
+        close_idle()
+    end)
+    if not ok then
+        ngx.log(ngx.WARN, "worker leaves as nginx has it: ", err)
+        return
+    end
+    C.ngx_exiting = 1
+    C.ngx_set_shutdown_timer(C.ngx_cycle)
+end
+
+--- check lets this worker leave if it has been replaced, or is asked to. It may be called from
 -- any request: the listening sockets are closed after the events at hand, not
 -- in their midst.
 function M.check()
-    if begun or not data.replaced() then
+    local replaced = data.replaced()
+    if begun or not replaced and not data.leaving() then
         return
     end
     begun = true
     if not pcall(has_symbols) then
         return -- an nginx that does not export them: it does as it always did
     end
-    local ok, err = ngx.timer.at(0, leave)
+    local ok, err = ngx.timer.at(0, replaced and leave or say_goodbye)
     if not ok then
         ngx.log(ngx.WARN, "worker leaves as nginx has it: ", err)
     end
