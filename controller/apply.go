@@ -142,12 +142,25 @@ func (c *Controller) start(ctx context.Context, next *applied, items map[string]
 	}
 	if !adopted {
 		err := c.unlessFull(c.o.Proxy.Start(ctx, next.conf.Bytes, items))
+		if err != nil {
+			err = c.judged(ctx, err, next.conf.Bytes)
+		}
 		o := outcome{first: true, err: err}
 		o.blame = c.blame(ctx, err, nil, next)
 		return o
 	}
 	err = c.takeOver(ctx, next, items)
 	return outcome{first: true, adopted: true, err: err, blame: c.blame(ctx, err, nil, next)}
+}
+
+// judged is what a test says of a file with which nginx has not started: a start
+// tells a fault of the file from another only where it names a line. A port that
+// is taken, which a test notices too, is no fault of the file.
+func (c *Controller) judged(ctx context.Context, err error, conf []byte) error {
+	if found := c.o.Proxy.Test(ctx, conf); found != nil && !strings.Contains(found.Error(), "bind()") {
+		return found
+	}
+	return err
 }
 
 // unlessFull drops an error that says that some data did not fit: the rest is

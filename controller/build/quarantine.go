@@ -7,6 +7,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
+	"github.com/sallyport-ingress/sallyport/controller/settings"
 	"github.com/sallyport-ingress/sallyport/controller/store"
 )
 
@@ -16,6 +17,7 @@ type quarantine struct {
 	ingresses  map[store.Key]refused[networkingv1.Ingress]
 	good       map[store.Key]*networkingv1.Ingress
 	settings   refused[corev1.ConfigMap]
+	strict     *corev1.ConfigMap // what is used of that where none was good before
 	goodConfig *corev1.ConfigMap
 }
 
@@ -55,6 +57,9 @@ func (q *quarantine) configMap(c *corev1.ConfigMap) (use *corev1.ConfigMap, reas
 	if q.settings.reason == "" || q.settings.version != c {
 		return c, ""
 	}
+	if q.goodConfig == nil {
+		return q.strict, q.settings.reason + "; no version before it was taken, so of its keys only those that restrict access are in force"
+	}
 	return q.goodConfig, q.settings.reason
 }
 
@@ -72,6 +77,8 @@ func (b *Builder) RefuseSettings(s *store.Snapshot, reason string) bool {
 		return false
 	}
 	b.quarantine.settings = refused[corev1.ConfigMap]{present, "nginx refuses it: " + reason}
+	b.quarantine.strict = present.DeepCopy()
+	maps.DeleteFunc(b.quarantine.strict.Data, func(key, _ string) bool { return !settings.Restricts(key) })
 	return true
 }
 

@@ -1,8 +1,11 @@
 package build
 
 import (
+	"strings"
 	"testing"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -66,5 +69,32 @@ func TestRefuse(t *testing.T) {
 	s.Ingresses[key("a")] = ingress("a", "better.example.org")
 	if got := hosts(b.Build(s)); !got["better.example.org"] || got["good.example.org"] {
 		t.Errorf("hosts after the change %v", got)
+	}
+}
+
+// Of a ConfigMap that nginx refuses, what restricts access stays in force, also
+// where no version before it was good.
+func TestRefuseSettings(t *testing.T) {
+	key := store.Key{Namespace: "default", Name: "settings"}
+	s := &store.Snapshot{Ingresses: map[store.Key]*networkingv1.Ingress{}, ConfigMaps: map[store.Key]*corev1.ConfigMap{
+		key: {Data: map[string]string{"denylist-source-range": "10.0.0.0/8", "keep-alive": "3"}},
+	}}
+	b := New(Options{ConfigMap: key})
+	if !b.RefuseSettings(s, "reason") {
+		t.Fatal("there is a ConfigMap")
+	}
+	r := b.Build(s)
+	if got := r.Config.Settings; got.DenyRanges != "10.0.0.0/8" || got.KeepAlive != 75*time.Second {
+		t.Errorf("addresses that are denied: %q, keep-alive: %v", got.DenyRanges, got.KeepAlive)
+	}
+	if len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Reason, "nginx refuses it: reason; no version before it") {
+		t.Errorf("problems %v", r.Problems)
+	}
+	if b.RefuseSettings(s, "again") {
+		t.Error("what is left of it is put aside too")
+	}
+	s.ConfigMaps[key] = &corev1.ConfigMap{Data: map[string]string{"keep-alive": "3"}}
+	if got := b.Build(s).Config.Settings; got.DenyRanges != "" || got.KeepAlive != 3*time.Second {
+		t.Errorf("after a change: %q, %v", got.DenyRanges, got.KeepAlive)
 	}
 }
