@@ -282,7 +282,6 @@ func (c *Controller) step(ctx context.Context) {
 func (c *Controller) build() {
 	c.result = c.builder.Build(c.snapshot)
 	c.o.Store.Want(c.result.Wanted)
-	c.o.Observer.Built(c.result, c.builder.Refused())
 	if !c.o.Store.Settled() {
 		c.reported.settled = false
 	}

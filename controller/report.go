@@ -9,6 +9,7 @@ import (
 type reported struct {
 	settled  bool // there was an answer for all that the last build wants
 	of       *build.Result
+	built    *build.Result // that the observer was told of
 	problems map[model.Problem]bool
 }
 
@@ -21,6 +22,10 @@ func (c *Controller) report() {
 		return
 	}
 	r.of = c.result
+	if r.built != c.result {
+		r.built = c.result
+		c.o.Observer.Built(c.result, c.builder.Refused())
+	}
 	now := make(map[model.Problem]bool, len(c.result.Problems))
 	for _, p := range c.result.Problems {
 		now[p] = true
