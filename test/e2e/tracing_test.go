@@ -47,7 +47,7 @@ func TestSpansComeInBatches(t *testing.T) {
 		return more(len(spans), 4)
 	})
 	cluster.Eventually(t, "they are counted", func() error {
-		if text := scrape(t, s); lines(text, "nginx_ingress_controller_spans_exported_total 4") == 0 {
+		if text := scrape(t, s); lines(text, "nginx_ingress_controller_spans_exported_total{", "} 4") == 0 {
 			return fmt.Errorf("/metrics has %s", grep(text, "spans"))
 		}
 		return nil
