@@ -44,6 +44,7 @@ func (b *bench) measures() lab.Measures {
 		{Name: "failures", Take: with(failures)},
 		{Name: "websockets", Take: with(websockets)},
 		{Name: "memory", Take: with(memory)},
+		{Name: "start", Take: with(start)},
 		{Name: "self", Take: with(self), Extra: true},
 	}
 }
