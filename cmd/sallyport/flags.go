@@ -110,7 +110,7 @@ func (o *options) ingressFlags(f *pflag.FlagSet) {
 func (o *options) nginxFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.NginxBinary, "nginx-binary", "nginx", "the nginx to run")
 	f.StringVar(&o.WorkDir, "work-dir", "", "folder for nginx.conf, sockets and temporary files; without it a fresh private one")
-	f.BoolVar(&o.ExternalDataPlane, "external-data-plane", false, "nginx is run by `sallyport data-plane` in another container, which has the folder of --work-dir too")
+	f.BoolVar(&o.ExternalDataPlane, "external-data-plane", false, "nginx is run by the command data-plane in another container, which has the folder of --work-dir too")
 	f.IntVar(&o.HTTPPort, "http-port", 80, "port for HTTP")
 	f.IntVar(&o.HTTPSPort, "https-port", 443, "port for HTTPS")
 	f.IntVar(&o.DefaultPort, "default-server-port", 8181, "port of the server that answers 404 to everything; 0 for none")
