@@ -116,7 +116,7 @@ func (o *options) nginxFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.DefaultPort, "default-server-port", 8181, "port of the server that answers 404 to everything; 0 for none")
 	f.StringVar(&o.HealthzHost, "healthz-host", "", "address of /healthz and /metrics; all where empty")
 	f.IntVar(&o.HealthzPort, "healthz-port", 10254, "port of /healthz and /metrics")
-	f.StringVar(&o.HealthzSocket, "healthz-socket", "", "path of a unix socket that answers /healthz as well, for `sallyport healthy`: the probe of one of two that share ports")
+	f.StringVar(&o.HealthzSocket, "healthz-socket", "", "path of a unix socket that answers /healthz as well, for the command healthy: the probe of one of two that share ports")
 	f.BoolVar(&o.SharePorts, "share-ports", false, "let another controller of the same user that has this flag listen on the same ports, as an old pod and its successor on the host network")
 	f.StringVar(&o.HealthPath, "health-check-path", "/healthz", "path that tells whether nginx serves")
 	f.IntVar(&o.HealthTimeout, "health-check-timeout", 4, "seconds that nginx may take to say that it serves, less than a probe's own")
