@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 )
 
 // Command runs the sallyport binary to its end and gives what it wrote and its
@@ -17,10 +16,7 @@ func Command(t T, stdin string, args ...string) (stdout, stderr string, status i
 		t.Fatalf("there is no sallyport to test: %s", why)
 	}
 	var out, errs bytes.Buffer
-	c := exec.Command(os.Getenv(binaryVariable), args...)
-	if root := Root(); root != "" {
-		c.SysProcAttr, c.Dir = &syscall.SysProcAttr{Chroot: root}, "/"
-	}
+	c := inRoot(exec.Command(os.Getenv(binaryVariable), args...))
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &out, &errs
 	var exit *exec.ExitError
 	if err := c.Run(); err != nil && !errors.As(err, &exit) {

@@ -16,7 +16,7 @@ import (
 
 // NoHTTP3 says why nothing can be tried with HTTP/3 here, "" where it can.
 func NoHTTP3() string {
-	said, err := exec.Command("nginx", "-V").CombinedOutput()
+	said, err := inRoot(exec.Command("nginx", "-V")).CombinedOutput()
 	if err != nil {
 		return err.Error()
 	}

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,12 +25,20 @@ const (
 )
 
 // Root is where the tree is mounted in the private network; "" is the machine's
-// own.
-func Root() string {
+// own. A test that sets TMPDIR does not move it.
+var Root = sync.OnceValue(func() string {
 	if os.Getenv(RootVariable) == "" {
 		return ""
 	}
 	return filepath.Join(os.TempDir(), "root")
+})
+
+// inRoot lets a command run where Sallyport runs.
+func inRoot(c *exec.Cmd) *exec.Cmd {
+	if root := Root(); root != "" {
+		c.SysProcAttr, c.Dir = &syscall.SysProcAttr{Chroot: root}, "/"
+	}
+	return c
 }
 
 // checkRoot says why a tree can't be the image's.

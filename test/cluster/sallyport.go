@@ -105,7 +105,7 @@ func (s *Sallyport) takePorts() error {
 
 // Healthy is what `sallyport healthy` says of the one with that socket.
 func Healthy(socket string) error {
-	out, err := exec.Command(os.Getenv(binaryVariable), "healthy", socket).CombinedOutput()
+	out, err := inRoot(exec.Command(os.Getenv(binaryVariable), "healthy", socket)).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
