@@ -41,6 +41,7 @@ test: ## all tests; e2e runs a real kube-apiserver, etcd and nginx
 	go run ./test/cluster/prepare
 	go test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $(LONGEST) $$(go list ./... | grep -Ev '$(LONGEST)$$|$(ALONE)|/test/image$$')
 	go test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -E '$(ALONE)')
+	@nginx -V 2>&1 | grep -q http_v3 || echo 'NO HTTP/3 WAS TESTED: the nginx of this machine is built without it. make test-image tests it.'
 
 # What needs only one run of the image is in test/image; e2e runs there as it runs
 # here, the tree's sallyport and nginx in the place of this machine's.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -64,18 +63,7 @@ func (g *getOnly) asked() (cached, quorum int) {
 
 // polled runs a test with a set that wants one Secret and may only get it.
 func polled(t *testing.T, g *getOnly, test func(*Store, *singles)) {
-	synctest.Test(t, func(t *testing.T) {
-		store := bareStore()
-		set := newSingles(g.reader, store.pending, slog.New(slog.NewTextHandler(&g.log, nil)))
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { set.run(ctx); close(done) }()
-		set.want([]ref{tls})
-		synctest.Wait()
-		test(store, set)
-		cancel()
-		<-done
-	})
+	wanting(t, g.reader, &g.log, test)
 }
 
 func TestPollFollowsItsObject(t *testing.T) {

@@ -98,11 +98,11 @@ func forbidden(verb string) error {
 	return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "tls", errors.New("no "+verb))
 }
 
-// watched runs a test with a set that wants one Secret.
-func watched(t *testing.T, s *server, test func(*Store, *singles)) {
+// wanting runs a test with a set that wants one Secret.
+func wanting(t *testing.T, from func(ref) reader, log *lines, test func(*Store, *singles)) {
 	synctest.Test(t, func(t *testing.T) {
 		store := bareStore()
-		set := newSingles(s.reader, store.pending, slog.New(slog.NewTextHandler(&s.log, nil)))
+		set := newSingles(from, store.pending, slog.New(slog.NewTextHandler(log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { set.run(ctx); close(done) }()
@@ -112,6 +112,11 @@ func watched(t *testing.T, s *server, test func(*Store, *singles)) {
 		cancel()
 		<-done
 	})
+}
+
+// watched does that with one that may be watched.
+func watched(t *testing.T, s *server, test func(*Store, *singles)) {
+	wanting(t, s.reader, &s.log, test)
 }
 
 // after lets time pass and says what the Secret holds then: "" without one.
